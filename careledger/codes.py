@@ -75,6 +75,11 @@ class Purpose(_Word):
     DISASTER = 16
     THREAT = 17
     HDM = 18
+    COVAUTH = 19
+    HQUALIMP = 20
+    PATADMIN = 21
+    RECORDMGT = 22
+    HLEGAL = 23
 
     @property
     def word(self) -> str:
