@@ -25,7 +25,7 @@ def _connect() -> Any:
 
     suite = os.environ.get("CARELEDGER_SUITE") or _deployed(ape.chain.chain_id)
     if not suite:
-        raise LookupError("no suite is deployed on this chain; set CARELEDGER_SUITE to the address of a SuiteDirectory.")
+        raise LookupError("no suite is deployed on this chain; set CARELEDGER_SUITE to the address of its directory.")
     return CareLedger.connect(ape.chain.provider.uri, suite=suite)
 
 

@@ -34,6 +34,9 @@ LOG = BUILD / "install.log"
 PYTHON_LOCKS = ("requirements.lock", "pyproject.toml")
 NODE_LOCKS = ("package-lock.json", "package.json", ".npmrc")
 STAMP = ".careledger-stamp"
+# How pip and npm say that there is no network.
+OFFLINE = ("Temporary failure", "Failed to establish", "NewConnectionError", "timed out")
+OFFLINE += ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "No matching distribution")
 
 
 class InstallFailed(RuntimeError):
@@ -85,10 +88,9 @@ def run(command: list[str], sentence: str, environment: dict[str, str] | None = 
     if code:
         tail = LOG.read_text(errors="replace").splitlines()[-12:]
         text = "\n".join(tail)
-        offline = any(word in text for word in ("Temporary failure", "Failed to establish", "ENOTFOUND", "EAI_AGAIN"))
-        offline = offline or any(word in text for word in ("ECONNREFUSED", "ETIMEDOUT", "NewConnectionError", "timed out"))
-        why = "The network or the package registry cannot be reached; run the same command again later." if offline else text
-        raise InstallFailed(f"{sentence}\n{why}\nEverything that was printed: {LOG.relative_to(ROOT)}")
+        if any(word in text for word in OFFLINE):
+            text = "The network or the package registry cannot be reached; run the same command again later."
+        raise InstallFailed(f"{sentence}\n{text}\nEverything that was printed: {LOG.relative_to(ROOT)}")
 
 
 def stage(number: int, title: str) -> float:
@@ -106,8 +108,10 @@ def install_python() -> None:
     """Make .venv and install the locked packages and this project into it."""
     python = VENV / "bin" / "python"
     probe = "import pip, sys; print('%d.%d' % sys.version_info[:2])"
-    answer = subprocess.run([str(python), "-c", probe], capture_output=True, text=True, check=False) if python.exists() else None
-    if answer is None or answer.stdout.strip() != f"{sys.version_info.major}.{sys.version_info.minor}":
+    found = ""
+    if python.exists():
+        found = subprocess.run([str(python), "-c", probe], capture_output=True, text=True, check=False).stdout.strip()
+    if found != f"{sys.version_info.major}.{sys.version_info.minor}":
         run(
             [sys.executable, "-m", "venv", "--clear", str(VENV)],
             "The virtual environment could not be made. On Debian and Ubuntu the package python3-venv is needed.",

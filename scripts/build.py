@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -148,8 +149,6 @@ def layout(raw: Json) -> Json:
 
 def strip_ids(text: str) -> str:
     """Remove node numbers from type names: `t_struct(Slot)123_storage` becomes `t_struct(Slot)_storage`."""
-    import re
-
     return re.sub(r"\)(\d+)(?=[_,)\"])", ")", text)
 
 
@@ -159,12 +158,13 @@ def wanted(source: str, contract: Json) -> bool:
         return True
     if source.startswith("contracts/interfaces/"):
         return True
-    return source.startswith("contracts/libraries/") and any(e["type"] in ("error", "event") for e in contract["abi"])
+    kinds = {entry["type"] for entry in contract["abi"]}
+    return source.startswith("contracts/libraries/") and bool(kinds & {"error", "event"})
 
 
 def is_deployable(entry: Json) -> bool:
     """Say whether an artifact can be deployed and is ours."""
-    return entry["bytecode"] != "0x" and entry["sourceName"].count("/") == 1
+    return bool(entry["bytecode"] != "0x" and entry["sourceName"].count("/") == 1)
 
 
 def collect(contracts: Json, *, keep_all: bool) -> dict[str, Json]:

@@ -38,7 +38,7 @@ def _platform_binary(package: str) -> Path:
 
     `node_modules/.bin/forge` is never used: that wrapper exits 0 even when tests fail.
     """
-    system = {"Linux": "linux", "Darwin": "darwin", "Windows": "win32"}.get(platform.system(), platform.system().lower())
+    system = {"Linux": "linux", "Darwin": "darwin", "Windows": "win32"}.get(platform.system(), "unknown")
     machine = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     suffix = ".exe" if system == "win32" else ""
     path = NODE_MODULES / "@foundry-rs" / f"{package}-{system}-{machine}" / "bin" / f"{package}{suffix}"
@@ -79,7 +79,7 @@ def link_solc() -> Path:
     target = native if os.access(native, os.X_OK) and not native.is_dir() else ROOT / "scripts" / "solc"
     link = SOLC_FOLDER / name
     SOLC_FOLDER.mkdir(parents=True, exist_ok=True)
-    if not link.is_symlink() or Path(os.readlink(link)) != target:
+    if not link.is_symlink() or link.readlink() != target:
         fresh = link.with_name(f".{name}.{os.getpid()}")
         fresh.symlink_to(target)
         fresh.replace(link)

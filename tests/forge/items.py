@@ -44,7 +44,8 @@ def run(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
     Raises:
         ForgeFailure: It does not compile, or Forge gave no results.
     """
-    command = [sys.executable, str(ROOT / "scripts" / "forge"), "test", "--json", "--match-path", str(path.relative_to(ROOT))]
+    command = [sys.executable, str(ROOT / "scripts" / "forge"), "test", "--json"]
+    command += ["--match-path", str(path.relative_to(ROOT))]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     lines = [line for line in answer.stdout.splitlines() if line.startswith("{")]
     try:
@@ -96,7 +97,8 @@ class ForgeItem(pytest.Item):
         result = self.parent.result(contract, name)
         if result["status"] != "Success":
             example = result.get("counterexample")
-            raise ForgeFailure(f"{result.get('reason') or result['status']}\n{json.dumps(example, indent=1)[:3000] if example else ''}")
+            text = json.dumps(example, indent=1)[:3000] if example else ""
+            raise ForgeFailure(f"{result.get('reason') or result['status']}\n{text}")
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """Show Forge's words, without a Python traceback."""

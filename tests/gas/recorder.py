@@ -4,7 +4,8 @@
         receipt = consents.grant(..., sender=patient)
         gas("patient grants consent to one clinic", receipt.gas_used)
 
-Each xdist worker writes its own file in .build/gas; `scripts/gas.py` joins them and compares with tests/gas/snapshot.json.
+Each xdist worker writes its own file in .build/gas; `scripts/gas.py` joins them and compares with
+tests/gas/snapshot.json.
 """
 
 import json
