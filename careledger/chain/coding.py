@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -66,11 +66,7 @@ def _list(component: Mapping[str, Any], kind: str, value: Any) -> list[Any]:
 def _struct(components: Sequence[Mapping[str, Any]], value: Any, name: str) -> tuple[Any, ...]:
     """Turn a mapping, dataclass or sequence into a tuple in the struct's order."""
     if is_dataclass(value) and not isinstance(value, type):
-        value = (
-            {key.rstrip("_"): item for key, item in vars(value).items()}
-            if hasattr(value, "__dict__")
-            else asdict(value)
-        )
+        value = {item.name.rstrip("_"): getattr(value, item.name) for item in fields(value)}
     if isinstance(value, Mapping):
         missing = [item["name"] for item in components if item["name"] not in value]
         unknown = set(value) - {item["name"] for item in components}

@@ -68,7 +68,7 @@ _LOG = {
     "address": _ADDRESS, "data": _DATA, "blockNumber": _QUANTITY, "blockHash": _HASH, "transactionHash": _HASH,
     "logIndex": _QUANTITY,
 }  # fmt: skip
-_RECEIPT = {
+_RECEIPT: dict[str, Callable[[str], Any]] = {
     "transactionHash": _HASH, "blockHash": _HASH, "blockNumber": _QUANTITY, "gasUsed": _QUANTITY,
     "status": ("0x0", "0x1").__contains__, "from": _ADDRESS,
 }  # fmt: skip
