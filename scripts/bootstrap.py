@@ -35,7 +35,7 @@ PYTHON_LOCKS = ("requirements.lock", "pyproject.toml")
 NODE_LOCKS = ("package-lock.json", "package.json", ".npmrc")
 STAMP = ".careledger-stamp"
 # How pip and npm say that there is no network.
-OFFLINE = ("Temporary failure", "Failed to establish", "NewConnectionError", "timed out")
+OFFLINE: tuple[str, ...] = ("Temporary failure", "Failed to establish", "NewConnectionError", "timed out")
 OFFLINE += ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "No matching distribution")
 
 
