@@ -181,7 +181,7 @@ class Journal:
                 {
                     "scope": self.scope, "sender": self.sender, "key": str(entry.key), "digest": entry.digest,
                     "call": json.dumps(entry.call), "note": json.dumps(entry.note), "nonce": entry.nonce,
-                    "state": entry.state, "outcome": "null", "attempts": 0, "created": now, "updated": now,
+                    "state": entry.state, "outcome": "null", "created": now, "updated": now,
                 }
                 for entry in entries
             ],
@@ -281,8 +281,12 @@ class Journal:
 
     def get(self, key: str) -> Entry | None:
         """Return the entry of a key."""
+        return self.get_many([key]).get(key)
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, Entry]:
+        """Return the entries of several keys, by key."""
         with self._read() as db:
-            return self._load(db, [key]).get(key)
+            return self._load(db, keys)
 
     def unfinished(self, *, below: int | None = None) -> list[Entry]:
         """Return the entries that are signed, sent or included but not final, by nonce."""

@@ -13,9 +13,7 @@ from careledger.errors import InputError
 
 __all__ = ["NoncePool", "intents", "make_engine", "make_private", "meta", "nonces", "variants"]
 
-_BUSY_SECONDS = (
-    60.0  # how long to wait for another process that holds the write lock, a remote signer's answer included
-)
+_BUSY_SECONDS = 60.0  # to wait for another process with the write lock, which may be waiting for a remote signer
 
 meta = sa.MetaData()
 intents = sa.Table(
@@ -30,7 +28,6 @@ intents = sa.Table(
     sa.Column("nonce", sa.Integer),
     sa.Column("state", sa.String, nullable=False),
     sa.Column("outcome", sa.String, nullable=False, default="null"),
-    sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("updated", sa.Float, nullable=False),
     sa.UniqueConstraint("scope", "sender", "key"),
