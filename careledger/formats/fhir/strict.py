@@ -1,0 +1,59 @@
+"""Parse JSON for reading, strictly: what two programs could read differently is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from careledger.errors import FormatError
+
+MAX_DEPTH = 200
+"""Levels of nesting. The deepest published FHIR example has fewer than 40; a parser's stack ends near 1,000."""
+
+
+class _Twice(ValueError):
+    """A member name occurs twice in one object."""
+
+
+def parse(raw: bytes, name: str) -> Any:
+    """Return the value of some JSON, with numbers as the text they were written as.
+
+    Numbers are not needed here, and as text they keep their precision and cost nothing however long they are.
+
+    Args:
+        raw: One JSON value, in UTF-8.
+        name: What messages call the source.
+
+    Raises:
+        FormatError: It is not JSON or not UTF-8, a member occurs twice, or it nests too deep.
+    """
+    try:
+        return _DECODER.decode(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{name} is not UTF-8, at byte {error.start:,} of a value.", why="FHIR JSON is UTF-8.") from error
+    except _Twice as error:
+        raise FormatError(
+            f"{name} has the member {str(error)[:40]!r} twice in one object.",
+            why="Programs disagree on which of the two counts.",
+        ) from error
+    except RecursionError as error:
+        raise FormatError(f"{name} nests more than {MAX_DEPTH} levels deep.", why="FHIR needs few.") from error
+    except json.JSONDecodeError as error:
+        raise FormatError(f"{name} is not JSON: {error.msg} at character {error.pos:,} of a value.") from error
+    except ValueError as error:
+        raise FormatError(f"{name} is not JSON: {error}.") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        raise _Twice(next(k for k, _ in pairs if k in seen or seen.add(k)))  # type: ignore[func-returns-value]
+    return found
+
+
+def _constant(word: str) -> Any:
+    raise ValueError(f"{word} is not a JSON value")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_constant)

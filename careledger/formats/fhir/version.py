@@ -1,0 +1,137 @@
+"""Tell FHIR versions apart, by what a resource declares and by elements that only some versions have.
+
+A version is claimed only if everything in the resource fits it and something in it does not fit the others. A word out
+of place is not outvoted: then nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import orjson
+
+from careledger.formats.fhir.model import UNDECIDED
+
+ALL = frozenset("345")
+"""The versions compared: 3.0.2, 4.0.1 and 5.0.0, by their first digit."""
+_NAMES = {"3": "3.0.2", "4": "4.0.1", "5": "5.0.0"}
+_DECLARED = {"3.0": "3.0.2", "4.0": "4.0.1", "4.3": "4.3.0", "5.0": "5.0.0"}
+_R4_GUIDES = ("hl7.org/fhir/us/core/", "hl7.org/fhir/us/carin-bb/", "hl7.org/fhir/us/davinci-", "hl7.org/fhir/us/mcode/")
+"""Implementation guides of R4. Only a hint: US Core has an STU3 edition."""
+
+
+def is_known(resource_type: str) -> bool:
+    """Whether any version of FHIR has this resource type."""
+    return resource_type in _table()["types"]
+
+
+def fitting(tree: dict[str, Any]) -> frozenset[str]:
+    """Return the versions that a resource fits in every element, contained resources included.
+
+    Args:
+        tree: A parsed resource of any shape.
+
+    Returns:
+        A subset of {ALL}, empty if it fits none.
+    """
+    types, nodes = _table()["types"], _table()["nodes"]
+    fits = ALL
+    todo: list[tuple[Any, int]] = []
+
+    def enter(resource: Any) -> frozenset[str]:
+        name = resource.get("resourceType") if isinstance(resource, dict) else None
+        mask, node = types.get(name, ("345", None)) if isinstance(name, str) else ("345", None)
+        if node is not None:
+            todo.append((resource, node))
+        contained = resource.get("contained") if isinstance(resource, dict) else None
+        inside = frozenset(mask)
+        for one in contained if isinstance(contained, list) else []:
+            # FHIR allows no contained resources in contained ones, so this goes one level down
+            if isinstance(one, dict):
+                inner = types.get(one.get("resourceType"), ("345", None)) if isinstance(one.get("resourceType"), str) else ("345", None)
+                inside &= frozenset(inner[0])
+                if inner[1] is not None:
+                    todo.append((one, inner[1]))
+        return inside
+
+    fits &= enter(tree)
+    while todo and fits:
+        value, number = todo.pop()
+        for element, (shapes, child) in nodes[number].items():
+            if element not in value:
+                continue
+            found = value[element]
+            if shapes is not None:
+                fits &= frozenset(v for v in fits if _has_shape(found, shapes.get(v, "")))
+            if child is not None:
+                todo.extend((one, child) for one in (found if isinstance(found, list) else [found]) if isinstance(one, dict))
+    return fits
+
+
+def declared(tree: dict[str, Any]) -> str | None:
+    """Return the version a resource says it has: ``fhirVersion``, or a profile of one version's own."""
+    words = tree.get("fhirVersion")
+    for word in words if isinstance(words, list) else [words]:
+        if isinstance(word, str) and word[:3] in _DECLARED:
+            return _DECLARED[word[:3]]
+    for profile in _profiles(tree):
+        for short, name in _DECLARED.items():
+            if f"hl7.org/fhir/{short}/" in profile or ("hl7.org/fhir/StructureDefinition/" in profile and f"|{short}" in profile):
+                return name
+    return None
+
+
+def decide(tree: dict[str, Any], context: str | None = None) -> str | None:
+    """Name the version of a resource.
+
+    Args:
+        tree: A parsed resource of any shape.
+        context: The version of the Bundle around it, where that is known.
+
+    Returns:
+        A version, ``4.0.1 or 5.0.0``, or None if the resource fits no version and nothing around it says one.
+    """
+    said = declared(tree)
+    if said:
+        return said
+    fits = fitting(tree)
+    if fits >= {"4", "5"}:
+        if any(guide in profile for profile in _profiles(tree) for guide in _R4_GUIDES):
+            return _NAMES["4"]
+        return context if context in ("4.0.1", "4.3.0", "5.0.0") else UNDECIDED
+    if "4" in fits:
+        return context if context == "4.3.0" else _NAMES["4"]
+    if "5" in fits:
+        return _NAMES["5"]
+    return _NAMES["3"] if fits else context
+
+
+# INTERNAL
+
+
+def _has_shape(value: Any, shape: str) -> bool:
+    if not shape:
+        return False
+    spelt, _, words = shape.partition(":")
+    if isinstance(value, list) != spelt.endswith("*"):
+        return False
+    items = value if isinstance(value, list) else [value]
+    if spelt[0] == "o":
+        return all(isinstance(item, dict) for item in items)
+    if any(isinstance(item, (dict, list)) for item in items):
+        return False
+    return not words or all(not isinstance(item, str) or item in words.split("|") for item in items)
+
+
+def _profiles(tree: dict[str, Any]) -> list[str]:
+    meta = tree.get("meta")
+    profiles = meta.get("profile") if isinstance(meta, dict) else None
+    return [p for p in profiles if isinstance(p, str)] if isinstance(profiles, list) else []
+
+
+@cache
+def _table() -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(files(__package__).joinpath("data", "versions.json").read_bytes())
+    return found
