@@ -190,11 +190,11 @@ class Journal:
 
     def _add_variants(self, db: sa.Connection, entries: Sequence[Entry]) -> None:
         owner = sa.select(intents.c.id).where(
-            intents.c.scope == self.scope, intents.c.sender == self.sender, intents.c.nonce == sa.bindparam("nonce")
+            intents.c.scope == self.scope, intents.c.sender == self.sender, intents.c.nonce == sa.bindparam("own_nonce")
         )
         db.execute(
             sa.insert(variants).values(intent=owner.scalar_subquery()),
-            [{**_variant_row(entry.newest), "nonce": entry.nonce} for entry in entries],
+            [{**_variant_row(entry.newest), "own_nonce": entry.nonce} for entry in entries],
         )
 
     def add_variant(self, entry: Entry, variant: Variant) -> Entry:

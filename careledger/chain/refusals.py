@@ -25,7 +25,7 @@ class Meaning(Enum):
 _WORDS: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
     (Meaning.KNOWN, ("already known", "already imported", "alreadyknown", "known transaction", "already exists")),
     (Meaning.NONCE_TAKEN, ("replacement transaction underpriced", "replacement_underpriced", "could not replace")),
-    (Meaning.NONCE_USED, ("nonce too low", "nonce is too low", "nonce_too_low", "oldnonce", "invalid nonce")),
+    (Meaning.NONCE_USED, ("nonce too low", "nonce is too low", "nonce_too_low", "oldnonce")),
     (Meaning.POOR, ("insufficient funds", "insufficient_funds", "enough funds", "enough balance", "upfrontcost",
                     "insufficient balance", "up-front cost", "cannot afford")),
     (Meaning.FEE_LOW, ("underpriced", "less than block base fee", "below base fee", "fee too low", "feetoolow",

@@ -1,0 +1,165 @@
+"""A chain inside this process (py-evm through eth-tester), behind the same surface as a node.
+
+Slower than Anvil and without a pool of waiting transactions, but it needs nothing but Python.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from careledger.chain import schema
+from careledger.chain.rpc import NodeRefused
+from careledger.errors import InputError, NodeMisbehaved
+from careledger.values import to_hex
+
+__all__ = ["TesterRpc"]
+
+# Members that stay text or bytes of a fixed size, so that a number in them is not a quantity.
+_BLOOM_BYTES = 256
+
+
+class TesterRpc:
+    """The surface of ``Rpc`` over web3's in-process tester. Safe for threads, one question at a time.
+
+    Args:
+        provider: An ``EthereumTesterProvider``; a fresh chain when not given.
+
+    Raises:
+        InputError: The tester is not installed.
+    """
+
+    __test__ = False  # not a test case, whatever pytest thinks of the name
+
+    def __init__(self, provider: Any = None) -> None:
+        try:
+            from web3 import EthereumTesterProvider, Web3
+
+            self._provider: Any = provider or EthereumTesterProvider()
+        except ImportError:
+            raise InputError(
+                "the in-process chain is not installed",
+                why="It comes as an extra, because it brings an EVM.",
+                fix="pip install 'careledger[local]'",
+            ) from None
+        self.tester: Any = self._provider.ethereum_tester
+        web3 = Web3(self._provider)
+        web3.middleware_onion.clear()  # only the tester's own layers: answers stay as a node writes them
+        self._ask: Callable[[str, Any], Any] = self._provider.request_func(web3, web3.middleware_onion)
+        self._lock = threading.RLock()
+        self._methods: dict[str, Callable[..., Any]] = {
+            "evm_snapshot": lambda: hex(self.tester.take_snapshot()),
+            "evm_revert": self._revert,
+            "evm_increaseTime": lambda seconds: self._travel(self._now() + _number(seconds)),
+            "evm_setNextBlockTimestamp": lambda moment: self._travel(_number(moment)),
+            "evm_mine": lambda *_: self._mine(1),
+            "evm_setAutomine": self._automine,
+        }
+
+    name = "in-process chain"
+
+    def request(self, method: str, params: Sequence[Any] = (), *, deadline: float | None = None) -> Any:
+        """Ask one question; errors as with a node."""
+        with self._lock:
+            own = self._methods.get(method)
+            try:
+                result = own(*params) if own else self._through(method, params)
+            except NodeRefused:
+                raise
+            except Exception as error:
+                raise NodeRefused(method, _as_error(error)) from None
+        try:
+            schema.check(method, params, result)
+        except schema.Misfit as misfit:
+            raise NodeMisbehaved(f"the in-process chain's answer to {method} cannot be used: {misfit}") from None
+        return result
+
+    def batch(
+        self, calls: Sequence[tuple[str, Sequence[Any]]], *, deadline: float | None = None
+    ) -> list[Any | NodeRefused]:
+        """Ask several questions; a refusal stands in its place."""
+        answers: list[Any] = []
+        for method, params in calls:
+            try:
+                answers.append(self.request(method, params))
+            except NodeRefused as refusal:
+                answers.append(refusal)
+        return answers
+
+    def before_patient_read(self) -> None:
+        """Nothing leaves this process."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _through(self, method: str, params: Sequence[Any]) -> Any:
+        answer = self._ask(method, [_for_tester(item) for item in params])
+        if "error" in answer:
+            raise NodeRefused(method, answer["error"])
+        return _as_node(answer["result"])
+
+    # DEVELOPMENT
+
+    def _now(self) -> int:
+        return int(self.tester.get_block_by_number("pending")["timestamp"])
+
+    def _travel(self, moment: int) -> str:
+        self.tester.time_travel(moment)
+        return hex(moment)
+
+    def _mine(self, blocks: int) -> str:
+        self.tester.mine_blocks(blocks)
+        return "0x0"
+
+    def _automine(self, on: bool) -> bool:
+        if on:
+            self.tester.enable_auto_mine_transactions()
+        else:
+            self.tester.disable_auto_mine_transactions()
+        return True
+
+    def _revert(self, snapshot: str) -> bool:
+        self.tester.revert_to_snapshot(_number(snapshot))
+        return True
+
+
+def _number(value: int | str) -> int:
+    return value if isinstance(value, int) else int(value, 16)
+
+
+def _for_tester(value: Any) -> Any:
+    """Turn parameters into what the tester's layers take; a block given by hash object becomes the hash."""
+    if isinstance(value, Mapping) and set(value) == {"blockHash"}:
+        return value["blockHash"]
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _as_node(value: Any, name: str = "") -> Any:
+    """Write an answer as nodes do: quantities and bytes as hex."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return to_hex(value.to_bytes(_BLOOM_BYTES, "big")) if name == "logsBloom" else hex(value)
+    if isinstance(value, bytes):
+        return to_hex(value)
+    if isinstance(value, Mapping):
+        return {str(key): _as_node(item, str(key)) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_node(item) for item in value]
+    return None if value == "" and name in ("to", "contractAddress") else value
+
+
+def _as_error(error: Exception) -> dict[str, Any]:
+    """Write an exception of the tester as nodes write refusals, revert data included."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if type(seen).__name__ == "Revert" and seen.args and isinstance(seen.args[0], bytes):
+            return {"code": 3, "message": "execution reverted", "data": to_hex(seen.args[0])}
+        seen = seen.__cause__ or seen.__context__
+    text = str(error)
+    if text.startswith("Invalid transaction nonce: Expected "):
+        expected, got = (int(word) for word in text.replace(",", "").split() if word.isdigit())
+        text = f"nonce too {'low' if got < expected else 'high'}: {text}"
+    code = 3 if "revert" in text.lower() else -32000
+    return {"code": code, "message": text[:500]}
