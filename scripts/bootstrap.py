@@ -20,10 +20,12 @@ if sys.version_info < (3, 11):  # before anything that an older Python would stu
 
 import argparse
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import time
+import tomllib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -31,7 +33,7 @@ import toolchain
 from toolchain import BUILD, NODE_MODULES, ROOT, VENV
 
 LOG = BUILD / "install.log"
-PYTHON_LOCKS = ("requirements.lock", "pyproject.toml")
+PYTHON_LOCKS = ("requirements.lock",)
 NODE_LOCKS = ("package-lock.json", "package.json", ".npmrc")
 STAMP = ".careledger-stamp"
 # How pip and npm say that there is no network.
@@ -54,8 +56,11 @@ def digest(names: tuple[str, ...], *more: str) -> str:
 
 
 def python_digest() -> str:
-    """Return what the environment's stamp must say: the locks, this Python, this folder (scripts name it)."""
-    return digest(PYTHON_LOCKS, f"{sys.version_info.major}.{sys.version_info.minor}", str(ROOT))
+    """Return what the environment's stamp must say: the lock, how we are installed, this Python, this folder."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        tables = tomllib.load(file)
+    package = json.dumps([tables["build-system"], tables["project"]], sort_keys=True)
+    return digest(PYTHON_LOCKS, package, f"{sys.version_info.major}.{sys.version_info.minor}", str(ROOT))
 
 
 def is_current(folder: Path, wanted: str) -> bool:

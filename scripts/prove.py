@@ -57,6 +57,7 @@ def halmos(recorded: int, *, pattern: str = r"Proof$", folder: Path | None = Non
     output.parent.mkdir(exist_ok=True)
     output.unlink(missing_ok=True)
     root = folder or ROOT
+    toolchain.link_solc()
     command = [sys.executable, str(ROOT / "scripts" / "run_halmos.py"), "--root", str(root)]
     command += ["--match-contract", pattern, "--forge-build-out", ".build/forge/out"]
     command += ["--json-output", str(output), "--solver-timeout-assertion", "60000"]
