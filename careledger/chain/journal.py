@@ -216,16 +216,16 @@ class Journal:
         """Set the state of the intents that these transactions belong to, where it is one of ``only_from``."""
         if not hashes:
             return
-        owner = sa.select(variants.c.intent).where(variants.c.hash == sa.bindparam("h")).scalar_subquery()
         values: dict[str, Any] = {"state": state, "updated": time.time()}
-        rows: list[dict[str, Any]] = [{"h": item} for item in hashes]
-        if outcomes is not None:
-            values["outcome"] = sa.bindparam("o")
-            for row, outcome in zip(rows, outcomes, strict=True):
-                row["o"] = json.dumps(outcome)
-        where = (intents.c.id == owner) & intents.c.state.in_(list(only_from))
         with self._lock, self._write() as db:
-            db.execute(sa.update(intents).where(where).values(**values), rows)
+            if outcomes is None:
+                owners = sa.select(variants.c.intent).where(variants.c.hash.in_(hashes))
+                db.execute(sa.update(intents).where(intents.c.id.in_(owners), _in_state(only_from)).values(**values))
+                return
+            owner = sa.select(variants.c.intent).where(variants.c.hash == sa.bindparam("h")).scalar_subquery()
+            query = sa.update(intents).where(intents.c.id == owner, _in_state(only_from))
+            rows = [{"h": item, "o": json.dumps(what)} for item, what in zip(hashes, outcomes, strict=True)]
+            db.execute(query.values(**values, outcome=sa.bindparam("o")), rows)
 
     def doubt(self, tx_hash: str) -> bool:
         """Note, before sending it again, that a transaction may be in some node's pool.
@@ -353,6 +353,10 @@ class Journal:
                 make_private(self.path)
                 self._engine, self._pid = make_engine(self.path), os.getpid()
             return self._engine
+
+
+def _in_state(states: Sequence[State]) -> sa.ColumnElement[bool]:
+    return sa.or_(*(intents.c.state == state for state in states))
 
 
 def _variant_row(variant: Variant) -> dict[str, Any]:

@@ -64,7 +64,11 @@ def make_private(path: Path) -> None:
 
 def make_engine(path: Path) -> sa.Engine:
     """Open the file: write-ahead log, every commit on disk, transactions that lock at once."""
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
+    engine = sa.create_engine(
+        f"sqlite:///{path}",
+        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        hide_parameters=True,  # the values of a failed statement stay out of its message
+    )
 
     @sa.event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:

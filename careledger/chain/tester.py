@@ -154,8 +154,11 @@ def _as_error(error: Exception) -> dict[str, Any]:
     """Write an exception of the tester as nodes write refusals, revert data included."""
     seen: BaseException | None = error
     while seen is not None:
-        if type(seen).__name__ == "Revert" and seen.args and isinstance(seen.args[0], bytes):
-            return {"code": 3, "message": "execution reverted", "data": to_hex(seen.args[0])}
+        data = seen.args[0] if seen.args else None
+        while isinstance(data, Exception):  # eth-tester wraps the EVM's exception in its own
+            data = data.args[0] if data.args else None
+        if isinstance(data, bytes):
+            return {"code": 3, "message": "execution reverted", "data": to_hex(data)}
         seen = seen.__cause__ or seen.__context__
     text = str(error)
     if text.startswith("Invalid transaction nonce: Expected "):
