@@ -92,9 +92,11 @@ def sync_folder(folder: Path) -> None:
 
 def _open_for_overwriting(path: Path) -> int | None:
     try:
-        return os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        return os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _unusable(path, error) from error
 
 
 def _overwrite(handle: int) -> None:
@@ -121,21 +123,25 @@ def read_private(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise NotFound(f"there is no key file {path.name}", fix="Check the path.") from error
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise KeyMaterialError(
-                f"the key file {path.name} is a symbolic link",
-                why="A link can be turned to another file between two looks.",
-                fix="Give the path of the file itself.",
-            ) from error
-        raise KeyMaterialError(
-            f"the key file {path.name} cannot be opened",
-            why=os.strerror(error.errno or 0),
-            fix="Check its permissions.",
-        ) from error
-    with os.fdopen(handle, "rb") as source:
-        state = os.fstat(source.fileno())
+        raise _unusable(path, error) from error
+    try:
+        state = os.fstat(handle)
         _check(path.name, state)
-        return source.read(MAX_BYTES)
+        return os.read(handle, state.st_size + 1)
+    finally:
+        os.close(handle)
+
+
+def _unusable(path: Path, error: OSError) -> KeyMaterialError:
+    if error.errno == errno.ELOOP:
+        return KeyMaterialError(
+            f"the key file {path.name} is a symbolic link",
+            why="A link can be turned to another file between two looks.",
+            fix="Give the path of the file itself.",
+        )
+    return KeyMaterialError(
+        f"the key file {path.name} cannot be opened", why=os.strerror(error.errno or 0), fix="Check its permissions."
+    )
 
 
 def _check(name: str, state: os.stat_result) -> None:

@@ -29,7 +29,9 @@ def test_R10_padded_size__over_all_sizes_to_a_megabyte__few_distinct():
     assert len({padded_size(n) for n in range(1 << 20)}) < 200
 
 
-tricky = st.lists(st.sampled_from([b"\x80", b"\0", b"\0" * 40, b"\x80\0", b"text", b"\x80" * 3]), max_size=12).map(b"".join)
+tricky = st.lists(st.sampled_from([b"\x80", b"\0", b"\0" * 40, b"\x80\0", b"text", b"\x80" * 3]), max_size=12).map(
+    b"".join
+)
 
 
 @given(tricky, st.integers(0, 60), st.lists(st.integers(1, 30), min_size=1, max_size=8))
