@@ -27,8 +27,8 @@ ONLY_R4 = (
 ).split()
 # Came with 4.3: a resource of these types is not 4.0.1.
 FROM_R4B = (
-    "AdministrableProductDefinition Citation ClinicalUseDefinition EvidenceReport Ingredient ManufacturedItemDefinition "
-    "MedicinalProductDefinition NutritionProduct PackagedProductDefinition RegulatedAuthorization SubscriptionStatus "
+    "AdministrableProductDefinition Citation ClinicalUseDefinition EvidenceReport Ingredient "
+    "ManufacturedItemDefinition MedicinalProductDefinition NutritionProduct PackagedProductDefinition RegulatedAuthorization SubscriptionStatus "
     "SubscriptionTopic SubstanceDefinition"
 ).split()
 # Rewritten between 4.0.1 and 4.3: the R4B model says nothing about 4.0.1, so their elements are not compared.
@@ -74,9 +74,14 @@ class Tables:
                 child = name
         words = extra.get("enum_values")
         # the models take words from the short description of an element, which leaves some out of a long list
-        closed = sorted(words) if words and not {"+", "etc.", *OPEN} & set(words) and len(words) <= MOST_WORDS else None
-        return {"many": "List[" in text or "list[" in text, "child": child, "object": child is not None or "abc." in text,
-                "words": closed}
+        is_open = not words or {"+", "etc.", *OPEN} & set(words) or len(words) > MOST_WORDS
+        closed = None if is_open else sorted(words)
+        return {
+            "many": "List[" in text or "list[" in text,
+            "child": child,
+            "object": child is not None or "abc." in text,
+            "words": closed,
+        }
 
 
 def describe(shape: Shape | None, with_words: bool) -> str:
@@ -122,8 +127,10 @@ def main() -> None:
         kinds[name] = [mask, None]
 
     TARGET.parent.mkdir(parents=True, exist_ok=True)
-    document = {"source": "HL7 FHIR STU3, R4 and R5 (CC0-1.0), by way of the models of fhir.resources 8; "
-                          "written by scripts/fhir_versions.py", **compact(kinds, nodes)}
+    source = (
+        "HL7 FHIR STU3, R4 and R5 (CC0-1.0), by the models of fhir.resources 8; written by scripts/fhir_versions.py"
+    )
+    document = {"source": source, **compact(kinds, nodes)}
     TARGET.write_text(json.dumps(document, separators=(",", ":"), ensure_ascii=True) + "\n", encoding="ascii")
 
 
@@ -158,7 +165,7 @@ def compact(kinds: dict[str, list[Any]], nodes: dict[str, dict[str, Any]]) -> di
     return {
         "types": {name: [mask, number.get(node) if node else None] for name, (mask, node) in sorted(kinds.items())},
         "nodes": [
-            {e: [spelt, number[c] if c in number else None] for e, (spelt, c) in nodes[name].items() if spelt or c in number}
+            {e: [spelt, number.get(c)] for e, (spelt, c) in nodes[name].items() if spelt or c in number}
             for name in reached
         ],
     }

@@ -1,0 +1,1 @@
+"""Outside formats in, domain objects out: one package per format."""

@@ -48,8 +48,8 @@ def _record(data_class: D) -> Kind:
 
 
 _PLAIN: dict[D, str] = {
-    D.CONDITIONS: "AdverseEvent ClinicalImpression Condition DetectedIssue FamilyMemberHistory Flag QuestionnaireResponse "
-    "RiskAssessment",
+    D.CONDITIONS: "AdverseEvent ClinicalImpression Condition DetectedIssue FamilyMemberHistory Flag "
+    "QuestionnaireResponse RiskAssessment",
     D.MEDICATIONS: "MedicationAdministration MedicationDispense MedicationRequest MedicationStatement",
     D.ALLERGIES: "AllergyIntolerance",
     D.IMMUNIZATIONS: "Immunization ImmunizationEvaluation ImmunizationRecommendation",
@@ -58,10 +58,10 @@ _PLAIN: dict[D, str] = {
     D.IMAGING: "ImagingSelection ImagingStudy Media",
     D.PROCEDURES: "Procedure",
     D.NOTES: "Communication CommunicationRequest Composition",
-    D.CARE_PLANS: "CarePlan CareTeam Goal NutritionIntake NutritionOrder RequestGroup RequestOrchestration ServiceRequest "
-    "Task VisionPrescription",
-    D.DEVICES: "DeviceAssociation DeviceDispense DeviceMetric DeviceRequest DeviceUsage DeviceUseStatement SupplyDelivery "
-    "SupplyRequest",
+    D.CARE_PLANS: "CarePlan CareTeam Goal NutritionIntake NutritionOrder RequestGroup RequestOrchestration "
+    "ServiceRequest Task VisionPrescription",
+    D.DEVICES: "DeviceAssociation DeviceDispense DeviceMetric DeviceRequest DeviceUsage DeviceUseStatement "
+    "SupplyDelivery SupplyRequest",
     D.CLAIMS: "Account",
     D.DOCUMENTS: "Binary Contract DiagnosticReport DocumentManifest DocumentReference",
     D.ENCOUNTERS: "EpisodeOfCare",
@@ -159,7 +159,7 @@ def has_hidden_subject(tree: dict[str, Any]) -> bool:
 
 
 def _by_category(resource_type: str, tree: dict[str, Any]) -> D:
-    codes = [c for c in _codes(tree.get("category"))]
+    codes = list(_codes(tree.get("category")))
     for code in codes:
         found = _CATEGORIES.get(code.lower())
         if found is not None:
@@ -188,7 +188,7 @@ def _is_patient(reference: str) -> bool:
 
 
 def _indirect(resource_type: str, tree: dict[str, Any]) -> Iterator[str]:
-    """Yield patients named further down: the participants of an appointment, what an access was to, a person's links."""
+    """Yield patients named further down: who comes to an appointment, what an access was to, a person's links."""
     inner = {
         "Appointment": ("participant", "actor"),
         "AuditEvent": ("entity", "what"),

@@ -40,7 +40,8 @@ def validate(raw: bytes, resource_type: str, version: str | None) -> Reading:
 def _accepts(model: Any, raw: bytes) -> bool:
     try:
         model.model_validate(orjson.loads(raw))
-    except Exception:  # noqa: BLE001 - validators of a foreign library meet hostile input: whatever they raise is a no
+    except Exception:
+        # validators of a foreign library meet hostile input here: whatever they raise, the answer is no
         return False
     return True
 

@@ -129,7 +129,7 @@ def _lines(stream: BinaryIO, label: str, validate: bool) -> Iterator[Resource]:
             if scanner.peek() is not None:
                 raise FormatError(f"line {number} goes on after the end of the resource.")
         except FormatError as error:
-            found = [_nothing(place, str(error), Slice(line, 0))]
+            found = [_nothing(place, error.message.rstrip("."), Slice(line, 0))]
         yield from found
 
 

@@ -1,7 +1,7 @@
-"""Find sensitive content by published codes: substance use, mental health, HIV, genomics and the other classes of rank 32 on.
+"""Find sensitive content by published codes: substance use, mental health, HIV, genomics and the other such classes.
 
-The rule is conservative: a code that is on no list adds nothing, a code on a list always adds its class, wherever in the
-resource it stands, contained resources included. Free text and attachments are not read.
+The rule is conservative: a code that is on no list adds nothing, a code on a list always adds its class, wherever in
+the resource it stands, contained resources included. Free text and attachments are not read.
 """
 
 from __future__ import annotations

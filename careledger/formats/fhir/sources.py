@@ -51,7 +51,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         FormatError: It is empty, XML, UTF-16, or a damaged gzip file.
     """
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             yield prepared(file, str(path))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise FormatError(f"{path} is a gzip file that was cut off or damaged.") from error
@@ -84,7 +84,8 @@ def prepared(stream: BinaryIO, name: str) -> BinaryIO:
     if first == b"<":
         raise FormatError(f"{name} is XML, which is not read.", fix="Ask its sender for FHIR JSON.")
     if first == b"[":
-        raise FormatError(f"{name} is a JSON list, not a FHIR resource.", fix="FHIR packs several into a Bundle or NDJSON.")
+        fix = "FHIR packs several resources into a Bundle or into NDJSON."
+        raise FormatError(f"{name} is a JSON list, not a FHIR resource.", fix=fix)
     if first != b"{":
         raise FormatError(f"{name} is not JSON of a FHIR resource: it does not begin with a brace.")
     return cast(BinaryIO, _Rejoined(head, stream))

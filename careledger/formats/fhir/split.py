@@ -232,7 +232,7 @@ class Scanner:
                 if first in _OPEN:
                     depth += 1
                     if depth > MAX_DEPTH:
-                        raise FormatError(f"{self.name} nests more than {MAX_DEPTH} levels deep.", why="FHIR needs few.")
+                        raise FormatError(f"{self.name} nests more than {MAX_DEPTH} levels.", why="FHIR needs few.")
                 elif first in _CLOSE:
                     depth -= 1
                 elif token.end() - token.start() == 1:

@@ -30,14 +30,15 @@ def parse(raw: bytes, name: str) -> Any:
     try:
         return _DECODER.decode(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise FormatError(f"{name} is not UTF-8, at byte {error.start:,} of a value.", why="FHIR JSON is UTF-8.") from error
+        message = f"{name} is not UTF-8, at byte {error.start:,} of a value."
+        raise FormatError(message, why="FHIR JSON is UTF-8.") from error
     except _Twice as error:
         raise FormatError(
             f"{name} has the member {str(error)[:40]!r} twice in one object.",
             why="Programs disagree on which of the two counts.",
         ) from error
     except RecursionError as error:
-        raise FormatError(f"{name} nests more than {MAX_DEPTH} levels deep.", why="FHIR needs few.") from error
+        raise FormatError(f"{name} nests more than {MAX_DEPTH} levels.", why="FHIR needs few.") from error
     except json.JSONDecodeError as error:
         raise FormatError(f"{name} is not JSON: {error.msg} at character {error.pos:,} of a value.") from error
     except ValueError as error:

@@ -18,7 +18,7 @@ ALL = frozenset("345")
 """The versions compared: 3.0.2, 4.0.1 and 5.0.0, by their first digit."""
 _NAMES = {"3": "3.0.2", "4": "4.0.1", "5": "5.0.0"}
 _DECLARED = {"3.0": "3.0.2", "4.0": "4.0.1", "4.3": "4.3.0", "5.0": "5.0.0"}
-_R4_GUIDES = ("hl7.org/fhir/us/core/", "hl7.org/fhir/us/carin-bb/", "hl7.org/fhir/us/davinci-", "hl7.org/fhir/us/mcode/")
+_R4_GUIDES = tuple(f"hl7.org/fhir/us/{guide}" for guide in ("core/", "carin-bb/", "davinci-", "mcode/"))
 """Implementation guides of R4. Only a hint: US Core has an STU3 edition."""
 
 
@@ -38,25 +38,14 @@ def fitting(tree: dict[str, Any]) -> frozenset[str]:
     """
     types, nodes = _table()["types"], _table()["nodes"]
     fits = ALL
-    todo: list[tuple[Any, int]] = []
-
-    def enter(resource: Any) -> frozenset[str]:
-        name = resource.get("resourceType") if isinstance(resource, dict) else None
-        mask, node = types.get(name, ("345", None)) if isinstance(name, str) else ("345", None)
-        if node is not None:
-            todo.append((resource, node))
-        contained = resource.get("contained") if isinstance(resource, dict) else None
-        inside = frozenset(mask)
-        for one in contained if isinstance(contained, list) else []:
-            # FHIR allows no contained resources in contained ones, so this goes one level down
-            if isinstance(one, dict):
-                inner = types.get(one.get("resourceType"), ("345", None)) if isinstance(one.get("resourceType"), str) else ("345", None)
-                inside &= frozenset(inner[0])
-                if inner[1] is not None:
-                    todo.append((one, inner[1]))
-        return inside
-
-    fits &= enter(tree)
+    todo: list[tuple[dict[str, Any], int]] = []
+    # FHIR allows no contained resources in contained ones, so this goes one level down
+    for resource in (tree, *_objects(tree.get("contained"))):
+        name = resource.get("resourceType")
+        if isinstance(name, str) and name in types:
+            mask, node = types[name]
+            fits &= frozenset(mask)
+            todo += [(resource, node)] if node is not None else []
     while todo and fits:
         value, number = todo.pop()
         for element, (shapes, child) in nodes[number].items():
@@ -66,7 +55,7 @@ def fitting(tree: dict[str, Any]) -> frozenset[str]:
             if shapes is not None:
                 fits &= frozenset(v for v in fits if _has_shape(found, shapes.get(v, "")))
             if child is not None:
-                todo.extend((one, child) for one in (found if isinstance(found, list) else [found]) if isinstance(one, dict))
+                todo += [(one, child) for one in _objects(found)]
     return fits
 
 
@@ -78,7 +67,8 @@ def declared(tree: dict[str, Any]) -> str | None:
             return _DECLARED[word[:3]]
     for profile in _profiles(tree):
         for short, name in _DECLARED.items():
-            if f"hl7.org/fhir/{short}/" in profile or ("hl7.org/fhir/StructureDefinition/" in profile and f"|{short}" in profile):
+            of_base = "hl7.org/fhir/StructureDefinition/" in profile and f"|{short}" in profile
+            if of_base or f"hl7.org/fhir/{short}/" in profile:
                 return name
     return None
 
@@ -109,6 +99,11 @@ def decide(tree: dict[str, Any], context: str | None = None) -> str | None:
 
 
 # INTERNAL
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects in a value: itself, or those in a list."""
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 
 def _has_shape(value: Any, shape: str) -> bool:

@@ -1,0 +1,84 @@
+"""``careledger fhir``: what a FHIR file holds and what CareLedger makes of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from careledger.errors import CareLedgerError
+from careledger.formats.fhir import inspect as inspection
+
+app = typer.Typer(name="fhir", help="Look into FHIR files.", no_args_is_help=True)
+
+_WIDTH_WITHOUT_TERMINAL = 200
+"""Columns of a table that goes to a file or another program."""
+
+
+@app.callback()
+def main() -> None:
+    """Look into FHIR files."""
+
+
+@app.command("inspect")
+def inspect_(
+    files: Annotated[list[Path], typer.Argument(help="FHIR JSON, NDJSON, gzip of either, folders; - is stdin.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One array, an object per file or NDJSON line.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="A row for every resource, also in large Bundles.")] = False,
+    validate: Annotated[bool, typer.Option(help="Validate with the R4B and R5 models.")] = True,
+) -> None:
+    """Say of every resource what it is, who it is about, and what CareLedger makes of it, or why nothing.
+
+    Example: careledger fhir inspect --json discharge.json labs.ndjson
+    """
+    inputs: list[str | Path | BinaryIO] = [sys.stdin.buffer if str(f) == "-" else f for f in files]
+    if as_json:
+        good = inspection.write_json(inputs, sys.stdout, validate=validate)
+    else:
+        good = _print_table(inspection.rows(inputs, every=every, validate=validate))
+    if not good:
+        raise typer.Exit(1)
+
+
+def _print_table(rows: Iterator[inspection.Row | CareLedgerError]) -> bool:
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL, highlight=False)
+    complaints = Console(stderr=True, highlight=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("file", "resources", "type", "version", "subject", "becomes", "data classes", "why", "reading"):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "resources" else "left")
+    good, count, last = True, 0, ""
+    for row in rows:
+        if isinstance(row, CareLedgerError):
+            good = False
+            complaints.print(Text(f"Error: {inspection.shown(inspection.sentence(row), 500)}"))
+            for label, text in (("Why:   ", row.why), ("Try:   ", row.fix)):
+                if text:
+                    complaints.print(Text(label + inspection.shown(text, 500)))
+            continue
+        good = good and row.resource.is_readable
+        count += 1
+        file, *cells = _cells(row)
+        table.add_row(*(Text(cell) for cell in ("" if file == last else file, *cells)))
+        last = file
+    if count:
+        console.print(table)
+    return good
+
+
+def _cells(row: inspection.Row) -> Iterator[str]:
+    found = row.resource
+    yield inspection.shown(Path(found.source).name + (f":{found.line}" if found.line and row.count == 1 else ""))
+    yield str(row.count)
+    yield inspection.shown(found.resource_type or "-")
+    yield found.fhir_version or "-"
+    yield row.subject
+    yield found.becomes.value if found.becomes else "nothing"
+    yield ", ".join(c.word for c in sorted(found.data_classes)) or "-"
+    yield inspection.shown(found.reason, 400)
+    yield found.reading
