@@ -7,14 +7,16 @@ where it does not, all logs of the block must add up to exactly that bloom.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from careledger.errors import CareLedgerError, NodeError, NodeMisbehaved, NodeUnavailable
 from careledger.index import bloom
+
+T = TypeVar("T")
 
 BATCH = 100
 """Headers asked for in one batch; common public limits begin at 100."""
@@ -287,8 +289,8 @@ def _log(item: Any) -> RawLog:
     data = _hex(item["data"])
     joined = "".join([topic[2:] for topic in hashes])
     topics, raw = bytes.fromhex(joined), bytes.fromhex(data[2:])
-    # fromhex skips blanks, so lengths are compared; a short topic shows in the same sum
-    if len(topics) != 32 * len(hashes) or len(joined) != 64 * len(hashes) or 2 * len(raw) + 2 != len(data):
+    # fromhex skips blanks, so lengths are compared as well
+    if any([len(topic) != 66 for topic in hashes]) or len(topics) != 32 * len(hashes) or 2 * len(raw) + 2 != len(data):
         raise ValueError("hex")
     return RawLog(
         _quantity(item["blockNumber"]),
@@ -321,7 +323,25 @@ _HEX_ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
 _HEX_BLOOM = re.compile(r"0x[0-9a-fA-F]{512}", re.ASCII)
 
 
-@lru_cache(maxsize=65_536, typed=True)
+def _remembering(size: int) -> Callable[[Callable[[Any], T]], Callable[[Any], T]]:
+    """Cache a reader of small values; what cannot be a key cannot be a value either."""
+
+    def wrap(read: Callable[[Any], T]) -> Callable[[Any], T]:
+        cached = lru_cache(maxsize=size, typed=True)(read)
+
+        @wraps(read)
+        def reader(value: Any) -> T:
+            try:
+                return cached(value)
+            except TypeError:
+                raise _bad(f"a {type(value).__name__} where a number or hash belongs") from None
+
+        return reader
+
+    return wrap
+
+
+@_remembering(65_536)
 def _quantity(value: Any) -> int:
     """Read a number below 2**63, as hex text or, from in-process nodes, as an integer."""
     if isinstance(value, str) and _HEX_NUMBER.fullmatch(value):
@@ -331,7 +351,7 @@ def _quantity(value: Any) -> int:
     raise _bad(f"{str(value)[:40]!r} is not a quantity")
 
 
-@lru_cache(maxsize=4_096)
+@_remembering(4_096)
 def _hash(value: Any) -> str:
     """Read 32 bytes as lower-case hex."""
     text = value.lower() if isinstance(value, str) else "0x" + value.hex() if isinstance(value, bytes) else ""
@@ -341,7 +361,7 @@ def _hash(value: Any) -> str:
     return text
 
 
-@lru_cache(maxsize=4_096)
+@_remembering(4_096)
 def _address(value: Any) -> str:
     """Read an address as lower-case hex."""
     text = value.lower() if isinstance(value, str) else "0x" + value.hex() if isinstance(value, bytes) else ""

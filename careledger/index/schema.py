@@ -75,7 +75,6 @@ def build(specs: Iterable[EventSpec]) -> Schema:
 
 def _fixed(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, Table, Table, Table]:
     """Define the tables that do not depend on any ABI, in the order of ``Schema``'s fields."""
-    key = Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
     return (
         Table("meta", metadata, Column("name", String(120), primary_key=True), Column("value", Text, nullable=False)),
         Table(
@@ -99,17 +98,17 @@ def _fixed(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, Table
         Table(
             "block",
             metadata,
-            Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+            _key("number"),
             Column("hash", String(66), nullable=False, unique=True),
             Column("parent_hash", String(66), nullable=False),
             Column("timestamp", BigInteger, nullable=False),
             Column("logs", Integer, nullable=False),  # of ours, quarantined ones included
         ),
-        Table("log", metadata, key, *_log_columns()),
+        Table("log", metadata, _key("position"), *_log_columns()),
         Table(
             "quarantine",
             metadata,
-            key.copy(),
+            _key("position"),
             Column("block_number", BigInteger, nullable=False),
             Column("block_hash", String(66), nullable=False),
             Column("log_index", Integer, nullable=False),
@@ -124,7 +123,7 @@ def _fixed(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, Table
         Table(
             "undone_block",
             metadata,
-            Column("serial", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+            _key("serial"),
             Column("number", BigInteger, nullable=False),
             Column("hash", String(66), nullable=False),
             Column("timestamp", BigInteger, nullable=False),
@@ -137,6 +136,11 @@ def _fixed(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, Table
             *_log_columns(),
         ),
     )
+
+
+def _key(name: str) -> Column[Any]:
+    """Define a 64-bit key; SQLite wants its own word for one, to make it the row id itself."""
+    return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
 
 
 def _log_columns() -> list[Column[Any]]:
@@ -162,7 +166,7 @@ def _shelf(metadata: MetaData, taken: set[str], spec: EventSpec) -> Shelf:
     table = Table(
         name,
         metadata,
-        Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+        _key("position"),
         Column("block_number", BigInteger, nullable=False),
         Column("log_index", Integer, nullable=False),
         *(Column(column, sql_type(arg), nullable=False) for arg, column in zip(spec.args, columns, strict=True)),

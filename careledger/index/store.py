@@ -198,11 +198,8 @@ class Store:
             for header in batch.blocks
         ]
         if batch.first <= before.head_number:
-            known = dict(
-                connection.execute(
-                    select(table.c.number, table.c.hash).where(table.c.number.between(batch.first, batch.last))
-                ).tuples()
-            )
+            within = select(table.c.number, table.c.hash).where(table.c.number.between(batch.first, batch.last))
+            known: dict[int, str] = {row[0]: row[1] for row in connection.execute(within)}
             for number, block_hash, _, _, logs in rows:
                 if number in known:
                     if known[number] != block_hash:

@@ -74,8 +74,10 @@ class Sync:
             self._load(min(target, self._final(tip)))
             if self._follow(target):
                 self._finish(tip, target)
-                goal = target if to is None else to
-                return self._store.checkpoint().head_number >= goal or goal < self._start
+                head = self._store.checkpoint().head_number
+                if to is None:
+                    return head == tip.number or tip.number < self._start
+                return head >= to or to < self._start
         raise NodeMisbehaved("the node changed its chain a thousand times in one round.", fix="Use another node.")
 
     # WHOSE CHAIN
@@ -168,7 +170,7 @@ class Sync:
             if header is None:
                 return True  # the node does not have it: never go past
             head = self._store.checkpoint()
-            if head.head_number == number - 1 and header.parent_hash != head.head_hash:
+            if 0 <= head.head_number == number - 1 and header.parent_hash != head.head_hash:
                 return self._is_same(number - 1, head.head_hash)
             if not self._add_block(header):
                 return False
