@@ -5,7 +5,10 @@
     scripts/build.py --check    compile and compare with the committed artifacts; fail on any difference
     scripts/build.py --sizes    print the size of each deployable and fail above the limit
 
-Mocks are compiled apart from the product, into .build/artifacts, so that they never influence what ships.
+Mocks are compiled apart from the product, into .build/artifacts, so that they never influence what ships. Creation code
+also goes to .build/code, in the shape that Forge and Halmos read (`Kit.deploy`): they test the very same bytes.
+careledger/artifacts/sources.sha256 says which sources and settings the artifacts come from, so that a fresh clone does
+not compile what it already has; `--check` does not believe it.
 """
 
 import argparse
@@ -23,7 +26,10 @@ from toolchain import BUILD, ROOT
 
 ARTIFACTS = ROOT / "careledger" / "artifacts"
 MOCK_ARTIFACTS = BUILD / "artifacts"
-STAMP = BUILD / "artifacts.stamp"
+CODE = BUILD / "code"
+PRODUCT_STAMP = ARTIFACTS / "sources.sha256"
+MOCK_STAMP = BUILD / "mocks.sha256"
+FORMAT = "1"  # raise when the shape of an artifact changes
 OPENZEPPELIN = "node_modules/@openzeppelin/contracts"
 # OpenZeppelin's own contracts that a suite deploys beside ours.
 BORROWED = (f"{OPENZEPPELIN}/access/manager/AccessManager.sol", f"{OPENZEPPELIN}/metatx/ERC2771Forwarder.sol")
@@ -40,9 +46,10 @@ class BuildFailed(RuntimeError):
 def settings() -> Json:
     """Return the compiler settings of the standard JSON input, from pyproject.toml."""
     table = toolchain.solc_settings()
+    quick = os.environ.get("CARELEDGER_SCRATCH") == str(ROOT)  # a mutant: compiled ten times sooner
     return {
-        "optimizer": {"enabled": True, "runs": table["optimizer_runs"]},
-        "viaIR": table["via_ir"],
+        "optimizer": {"enabled": not quick, "runs": table["optimizer_runs"]},
+        "viaIR": table["via_ir"] and not quick,
         "evmVersion": table["evm_version"],
         # No hash of the sources in the bytecode: a comment changes nothing on chain.
         "metadata": {"bytecodeHash": "none", "appendCBOR": False},
@@ -228,29 +235,68 @@ def sizes(folder: Path, *, limit: int) -> list[str]:
     return above
 
 
-def fingerprint() -> str:
-    """Return one hash over everything that decides the output."""
-    sha = hashlib.sha256(json.dumps(settings(), sort_keys=True).encode())
-    sha.update((ROOT / "package-lock.json").read_bytes() + Path(__file__).read_bytes())
-    for path in [*product_sources()[: -len(BORROWED)], *mock_sources()]:
-        sha.update(path.encode() + b"\0" + (ROOT / path).read_bytes())
-    for folder in (ARTIFACTS, MOCK_ARTIFACTS):
-        for file in sorted(folder.glob("*.json")):
-            sha.update(file.name.encode() + b"\0" + file.read_bytes())
+def fingerprint(sources: list[str]) -> str:
+    """Return one hash over everything that decides the artifacts of `sources`."""
+    openzeppelin = json.loads((ROOT / "package-lock.json").read_text())["packages"][OPENZEPPELIN]
+    sha = hashlib.sha256(json.dumps([FORMAT, settings(), openzeppelin["version"]], sort_keys=True).encode())
+    for path in sources:
+        if path not in BORROWED:
+            sha.update(path.encode() + b"\0" + (ROOT / path).read_bytes())
     return sha.hexdigest()
 
 
+def is_current(stamp: Path, wanted: str) -> bool:
+    """Say whether the artifacts beside `stamp` come from the present sources."""
+    return stamp.is_file() and stamp.read_text().strip() == wanted
+
+
 def build(*, force: bool) -> None:
-    """Write all artifacts, unless nothing changed since the last time."""
-    if not force and STAMP.is_file() and STAMP.read_text() == fingerprint():
-        return
-    product = collect(compile_sources(product_sources(), warnings_fail=False), keep_all=False)
-    mocks = mock_sources()
-    changed = write(product, ARTIFACTS)
-    if mocks:
+    """Write the artifacts of the product and of the mocks, each unless its sources are the ones they come from."""
+    product, mocks = product_sources(), mock_sources()
+    wanted = fingerprint(product)
+    if force or not is_current(PRODUCT_STAMP, wanted):
+        entries = collect(compile_sources(product, warnings_fail=False), keep_all=False)
+        changed = write(entries, ARTIFACTS)
+        PRODUCT_STAMP.write_text(wanted + "\n")
+        print(f"Compiled {len(entries)} contracts; changed: {', '.join(changed) or 'none'}.", file=sys.stderr)
+    wanted = fingerprint(product + mocks)
+    if mocks and (force or not is_current(MOCK_STAMP, wanted)):
         write(collect(compile_sources(mocks, warnings_fail=False), keep_all=True), MOCK_ARTIFACTS)
-    STAMP.write_text(fingerprint())
-    print(f"Compiled {len(product)} contracts; changed: {', '.join(changed) or 'none'}.", file=sys.stderr)
+        MOCK_STAMP.write_text(wanted + "\n")
+    write_code()
+
+
+def write_code() -> None:
+    """Write the creation code of every artifact in the shape that Forge's and Halmos' `getCode` read."""
+    CODE.mkdir(parents=True, exist_ok=True)
+    for folder in (ARTIFACTS, MOCK_ARTIFACTS):
+        for path in folder.glob("*.json"):
+            target = CODE / path.name
+            if target.is_file() and target.stat().st_mtime > path.stat().st_mtime:
+                continue
+            target.write_text(code_of(json.loads(path.read_text())))
+
+
+def code_of(entry: Json) -> str:
+    """Return an artifact as Forge writes it, as far as `getCode` reads it."""
+    return json.dumps(
+        {"abi": entry["abi"], **{key: {"object": entry[key]} for key in ("bytecode", "deployedBytecode")}}
+    )
+
+
+def build_mutant(sources: list[str]) -> None:
+    """Compile `sources` by the quick pipeline without the optimiser, over the artifacts of a scratch copy.
+
+    Raises:
+        BuildFailed: This is not a scratch copy; such bytes must never be committed.
+    """
+    if os.environ.get("CARELEDGER_SCRATCH") != str(ROOT):
+        raise BuildFailed("--mutant is for the scratch copies of scripts/mutate.py.")
+    contracts = compile_sources(sources or product_sources(), warnings_fail=False)
+    mocks = any(source.startswith("contracts/mocks/") for source in sources)
+    for name, entry in collect(contracts, keep_all=mocks).items():
+        ((MOCK_ARTIFACTS if mocks else ARTIFACTS) / f"{name}.json").write_text(text_of(entry))
+        (CODE / f"{name}.json").write_text(code_of(entry))
 
 
 def check() -> int:
@@ -287,6 +333,7 @@ def main() -> int:
     choice.add_argument("--check", action="store_true", help="compare with the committed artifacts")
     choice.add_argument("--sizes", action="store_true", help="print and judge the sizes of the artifacts")
     choice.add_argument("--force", action="store_true", help="compile even when nothing changed")
+    choice.add_argument("--mutant", nargs="*", metavar="SOURCE", help="only for scripts/mutate.py")
     parser.add_argument("--artifacts", type=Path, default=ARTIFACTS, help="the folder that --sizes judges")
     arguments = parser.parse_args()
     try:
@@ -294,7 +341,10 @@ def main() -> int:
             return check()
         if arguments.sizes:
             return report_sizes(arguments.artifacts)
-        build(force=arguments.force)
+        if arguments.mutant is not None:
+            build_mutant(arguments.mutant)
+        else:
+            build(force=arguments.force)
     except BuildFailed as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

@@ -32,6 +32,7 @@ TARGETS = ROOT / "tests" / "mutation.toml"
 REPORT = ROOT / "docs" / "mutation.md"
 COPIED = ("contracts", "tests", "scripts", "careledger", "pyproject.toml", "package-lock.json", "foundry.toml")
 LINKED = ("node_modules", ".venv")
+BUILT = (".build/artifacts", ".build/code")
 
 # What to change, and into what. Spaces around operators are the formatter's, and keep generics and comments out.
 SWAPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -149,8 +150,10 @@ def deletions(code: str, start: int) -> Iterator[Mutant]:
 
 def scratch(folder: Path) -> None:
     """Copy what the tests need, link the installed tools."""
-    for name in COPIED:
+    for name in (*COPIED, *BUILT):
         source = ROOT / name
+        if not source.exists():
+            continue
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
@@ -161,7 +164,12 @@ def scratch(folder: Path) -> None:
 
 def run(command: list[str], folder: Path, seconds: int) -> tuple[int, str]:
     """Run the target's tests; a run beyond the time limit counts as noticed."""
-    environment = {**toolchain.environment(), "FOUNDRY_PROFILE": "mutate", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        **toolchain.environment(),
+        "FOUNDRY_PROFILE": "mutate",
+        "CARELEDGER_SCRATCH": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     try:
         answer = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, env=environment, timeout=seconds, check=False
@@ -174,10 +182,10 @@ def run(command: list[str], folder: Path, seconds: int) -> tuple[int, str]:
 def bytecode(folder: Path) -> str:
     """Return a digest of the runtime code of every contract that the last run built, by Forge or by build.py."""
     sha = hashlib.sha256()
-    built = [*(folder / ".build/forge/out").glob("*.sol/*.json"), *(folder / "careledger/artifacts").glob("*.json")]
+    built = [*(folder / ".build/forge/out").glob("*.sol/*.json"), *(folder / ".build/code").glob("*.json")]
     for path in sorted(built):
-        code = json.loads(path.read_text()).get("deployedBytecode", "")
-        sha.update(f"{path.name}:{code['object'] if isinstance(code, dict) else code}".encode())
+        code = json.loads(path.read_text()).get("deployedBytecode", {}).get("object", "")
+        sha.update(f"{path.name}:{code}".encode())
     return sha.hexdigest()
 
 
@@ -250,7 +258,7 @@ def main() -> int:
         sys.exit("Error: no target has that name.")
     scores, below = {}, []
     with tempfile.TemporaryDirectory(prefix="careledger-mutate-") as name:
-        folder = Path(name)
+        folder = Path(name).resolve()
         scratch(folder)
         for target in chosen:
             commands = [[word.replace("{python}", sys.executable) for word in command] for command in target["tests"]]

@@ -24,6 +24,9 @@ interface Vm {
     function roll(uint256 number) external;
     function chainId(uint256 id) external;
 
+    // The creation code of an artifact
+    function getCode(string calldata path) external view returns (bytes memory);
+
     // Storage and snapshots
     function load(address account, bytes32 slot) external view returns (bytes32);
     function store(address account, bytes32 slot, bytes32 value) external;
@@ -134,6 +137,24 @@ abstract contract Kit {
     }
 
     // ---- Helpers ----
+
+    /// @notice Deploys a contract from its built artifact: the bytes that ship, not a second compilation.
+    /// @param name The contract, as in careledger/artifacts or contracts/mocks.
+    /// @param arguments The constructor's arguments, ABI-encoded.
+    function deploy(string memory name, bytes memory arguments) internal returns (address at) {
+        bytes memory code = vm.getCode(string.concat(".build/code/", name, ".json"));
+        return deployCode(bytes.concat(code, arguments));
+    }
+
+    function deployCode(bytes memory code) private returns (address at) {
+        assembly {
+            at := create(0, add(code, 32), mload(code))
+            if iszero(at) {
+                returndatacopy(0, 0, returndatasize())
+                revert(0, returndatasize())
+            }
+        }
+    }
 
     /// @notice Folds any `x` into `[low, high]`; a value already inside stays as it is.
     function bound(uint256 x, uint256 low, uint256 high) internal pure returns (uint256) {

@@ -5,10 +5,14 @@ import {CanaryCounter} from "../../contracts/mocks/CanaryCounter.sol";
 import {Kit} from "../forge/Kit.sol";
 
 /// @notice Makes only calls that must succeed, so that a campaign may fail on any revert.
-contract CounterHandler {
+contract CounterHandler is Kit {
     uint256 public constant LIMIT = 40;
-    CanaryCounter public immutable COUNTER = new CanaryCounter(LIMIT);
+    CanaryCounter public immutable COUNTER;
     uint256 public ghostTotal;
+
+    constructor() {
+        COUNTER = CanaryCounter(deploy("CanaryCounter", abi.encode(LIMIT)));
+    }
 
     function count() external {
         if (ghostTotal == LIMIT) return;
@@ -27,7 +31,7 @@ contract CanaryCounterTest is Kit {
     }
 
     function test_prop_count__given_any_limit__never_passes_it(uint8 limit, uint8 tries) public {
-        CanaryCounter counter = new CanaryCounter(limit);
+        CanaryCounter counter = CanaryCounter(deploy("CanaryCounter", abi.encode(limit)));
         for (uint256 i = 0; i < tries; i++) {
             if (i >= limit) {
                 vm.expectRevert(abi.encodeWithSelector(CanaryCounter.CanaryCounter_LimitReached.selector, limit));
@@ -39,7 +43,7 @@ contract CanaryCounterTest is Kit {
 
     function test_count__when_stranger__reverts_not_owner(address stranger) public {
         vm.assume(stranger != address(this));
-        CanaryCounter counter = new CanaryCounter(1);
+        CanaryCounter counter = CanaryCounter(deploy("CanaryCounter", abi.encode(1)));
         vm.expectRevert(
             abi.encodeWithSelector(CanaryCounter.CanaryCounter_NotOwner.selector, stranger, address(this))
         );
