@@ -28,7 +28,8 @@ ONLY_R4 = (
 # Came with 4.3: a resource of these types is not 4.0.1.
 FROM_R4B = (
     "AdministrableProductDefinition Citation ClinicalUseDefinition EvidenceReport Ingredient "
-    "ManufacturedItemDefinition MedicinalProductDefinition NutritionProduct PackagedProductDefinition RegulatedAuthorization SubscriptionStatus "
+    "ManufacturedItemDefinition MedicinalProductDefinition NutritionProduct PackagedProductDefinition "
+    "RegulatedAuthorization SubscriptionStatus "
     "SubscriptionTopic SubstanceDefinition"
 ).split()
 # Rewritten between 4.0.1 and 4.3: the R4B model says nothing about 4.0.1, so their elements are not compared.
@@ -74,8 +75,9 @@ class Tables:
                 child = name
         words = extra.get("enum_values")
         # the models take words from the short description of an element, which leaves some out of a long list
-        is_open = not words or {"+", "etc.", *OPEN} & set(words) or len(words) > MOST_WORDS
-        closed = None if is_open else sorted(words)
+        words = words or []
+        is_open = {"+", "etc.", *OPEN} & set(words) or len(words) > MOST_WORDS
+        closed = sorted(words) if words and not is_open else None
         return {
             "many": "List[" in text or "list[" in text,
             "child": child,

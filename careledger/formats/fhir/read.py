@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -159,7 +160,8 @@ def _bundle(scanner: Scanner, place: _Place, depth: int) -> Iterator[Resource]:
 
     def pour() -> Iterator[Resource]:
         for entry, tree in held:
-            for resource in _entry(entry, tree, replace(place, context=context), depth):
+            around = replace(place, context=context)
+            for resource in chain(_entry(entry, tree, around, depth), _outcome(entry, around)):
                 classes.update(resource.data_classes)
                 reasons.add(str(resource.fhir_version))
                 yield resource
@@ -223,6 +225,14 @@ def _entry(entry: Entry, tree: Any, place: _Place, depth: int) -> Iterator[Resou
         return
     full_url = entry.members.get("fullUrl")
     yield _resource(entry.resource, tree, inner, full_url if isinstance(full_url, str) else None)
+
+
+def _outcome(entry: Entry, place: _Place) -> Iterator[Resource]:
+    response = entry.members.get("response")
+    tree = response.get("outcome") if isinstance(response, dict) else None
+    if entry.outcome is not None and isinstance(tree, dict):
+        inner = replace(place, pointer=f"{place.pointer}/entry/{entry.index}/response/outcome")
+        yield _resource(entry.outcome, tree, inner)
 
 
 def _resource(piece: Slice, tree: Any, place: _Place, full_url: str | None = None) -> Resource:

@@ -48,13 +48,11 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
     Raises:
         NotFound: It cannot be opened or read.
-        FormatError: It is empty, XML, UTF-16, or a damaged gzip file.
+        FormatError: It is empty, XML, UTF-16, or a damaged gzip file; the last may show only while reading.
     """
     try:
         with path.open("rb") as file:
             yield prepared(file, str(path))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FormatError(f"{path} is a gzip file that was cut off or damaged.") from error
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {_why(error)}.") from error
 
@@ -68,7 +66,7 @@ def prepared(stream: BinaryIO, name: str) -> BinaryIO:
     start = stream.read(2)
     stream = cast(BinaryIO, _Rejoined(start, stream))
     if start == b"\x1f\x8b":
-        stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+        stream = cast(BinaryIO, _Unpacked(stream, name))
     head = b""
     while len(head.strip()) < 4:
         got = stream.read(4096)
@@ -91,6 +89,35 @@ def prepared(stream: BinaryIO, name: str) -> BinaryIO:
     return cast(BinaryIO, _Rejoined(head, stream))
 
 
+class _Unpacked(io.RawIOBase):
+    """What a gzip stream holds."""
+
+    def __init__(self, packed: BinaryIO, name: str) -> None:
+        self._stream = gzip.GzipFile(fileobj=packed)
+        self._name = name
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return bytes, at most ``size``."""
+        with self._complaining():
+            return self._stream.read(size)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Return bytes up to and with the next line feed, at most ``size``."""
+        with self._complaining():
+            return self._stream.readline(-1 if size is None else size)
+
+    @contextmanager
+    def _complaining(self) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise FormatError(f"{self._name} is a gzip file that was cut off or damaged.") from error
+
+
 class _Rejoined(io.RawIOBase):
     """A stream with some bytes put back in front of it."""
 
@@ -99,6 +126,7 @@ class _Rejoined(io.RawIOBase):
         self._rest = rest
 
     def readable(self) -> bool:
+        """Say yes."""
         return True
 
     def read(self, size: int = -1) -> bytes:

@@ -6,6 +6,7 @@ begin and end, and leaves reading them to the parser.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ class Entry:
     """The resource, if the entry has one."""
     members: dict[str, object]
     """The other members of the entry, parsed: fullUrl, request, response, search."""
+    outcome: Slice | None = None
+    """``response.outcome``, the one other place where an entry holds a resource."""
 
 
 @dataclass(frozen=True)
@@ -187,14 +190,16 @@ class Scanner:
         if self.peek() != ord("{"):
             self.value()
             return Entry(index, None, {})
-        resource, rest = None, {}
+        resource, outcome, rest = None, None, {}
         for key in self.members():
             value = self.value()
             if key == "resource":
                 resource = value
-            else:
-                rest[key] = parse(value.raw, self.name)
-        return Entry(index, resource, rest)
+                continue
+            rest[key] = parse(value.raw, self.name)
+            if key == "response":
+                outcome = _member(value, "outcome", self.name)
+        return Entry(index, resource, rest, outcome)
 
     # INTERNAL
 
@@ -262,3 +267,16 @@ class Scanner:
                 why="A resource is read in one piece; a Bundle is read entry by entry if resourceType comes first.",
                 fix="Seal such a file whole, or move its attachment out of it.",
             )
+
+
+def _member(piece: Slice, wanted: str, name: str) -> Slice | None:
+    """Return the bytes of one member of an object that is already held."""
+    if not piece.raw.startswith(b"{"):
+        return None
+    inner = Scanner(io.BytesIO(piece.raw), name)
+    found = None
+    for key in inner.members():
+        value = inner.value()
+        if key == wanted:
+            found = Slice(value.raw, piece.offset + value.offset)
+    return found
