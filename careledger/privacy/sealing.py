@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from careledger.errors import InputError, SealedDamaged
 from careledger.privacy.files import write_whole
 from careledger.privacy.padding import MARKER, Unpadder, padded_size
-from careledger.privacy.streams import AsideHash, Ring, fill, write
+from careledger.privacy.streams import AsideHash, Pieces, Ring, fill, write
 from careledger.redact import Secret
 
 KEY_BYTES: Final = 32
@@ -127,31 +127,30 @@ class _Plain:
     """Content followed by its padding, read a full segment at a time; hashes the content alone."""
 
     def __init__(self, source: BinaryIO, padded: bool, hashed: AsideHash) -> None:
-        self._source, self._padded, self._hashed = source, padded, hashed
+        self._ring = Ring(_RING)
+        self._pieces, self._padded, self._hashed = Pieces(source, self._ring), padded, hashed
         self.size = 0
-        self._ended = False
         self._left = 0
 
-    def fill(self, ring: Ring, length: int) -> memoryview:
-        """Return the next piece, ``length`` bytes or fewer at the end, in a buffer of the ring."""
-        slot = ring.next()
-        view = slot.view[:length]
-        done = 0
-        if not self._ended:
-            done = fill(self._source, view)
-            self.size += done
-            slot.keep(self._hashed.update(view[:done]))
-            if done < length:
-                self._ended = True
-                if self._padded:
-                    self._left = padded_size(self.size) - self.size - 1
-                    view[done] = MARKER
-                    done += 1
-        zeros = min(self._left, length - done)
-        if zeros:
-            view[done : done + zeros] = bytes(zeros)
-            self._left -= zeros
-        return view[: done + zeros]
+    def next(self, length: int) -> memoryview:
+        """Return the next piece, ``length`` bytes or fewer at the end."""
+        if self._pieces.ended:
+            return self._zeros(self._ring.next(min(length, self._left)).view, 0, length)
+        slot, done = self._pieces.next(length)
+        self.size += done
+        slot.keep(self._hashed.update(slot.view[:done]))
+        if done == length or not self._padded:
+            return slot.view[:done]
+        self._left = padded_size(self.size) - self.size - 1
+        slot.view[done] = MARKER
+        return self._zeros(slot.view, done + 1, length)
+
+    def _zeros(self, view: memoryview, start: int, length: int) -> memoryview:
+        """Zero the view from ``start`` on, as far as padding is left, and return it up to there."""
+        end = start + min(self._left, length - start)
+        view[start:end] = bytes(end - start)
+        self._left -= end - start
+        return view[:end]
 
 
 def seal(
@@ -187,20 +186,21 @@ def seal(
         21
     """
     cipher = _Cipher(key, associated_data, new_header())
-    plains, sealeds = Ring(_RING, _PLAIN), Ring(_RING, SEGMENT_BYTES)
+    sealeds = Ring(_RING)
     with AsideHash() as content, AsideHash(wanted=with_cid) as stored:
         plain = _Plain(source, padded, content)
         stored.update(memoryview(cipher.header))
         write(sink, memoryview(cipher.header))
         size, index, last = HEADER_BYTES, 0, False
-        current = plain.fill(plains, _PLAIN - HEADER_BYTES)
+        current = plain.next(_PLAIN - HEADER_BYTES)
         while not last:
             if index >= MAX_SEGMENTS:
                 raise InputError("the content is larger than 4 PiB", fix="Seal it in parts.")
-            following = plain.fill(plains, _PLAIN)
+            following = plain.next(_PLAIN)
             last = not len(following)
-            slot = sealeds.next()
-            out = slot.view[: len(current) + TAG_BYTES]
+            size_now = len(current) + TAG_BYTES
+            slot = sealeds.next(size_now)
+            out = slot.view[:size_now]
             cipher.seal(index, last, current, out)
             slot.keep(stored.update(out))
             write(sink, out)
@@ -249,15 +249,16 @@ class Opening:
                 fix="Fetch the file again, and check that it is the sealed one.",
             )
         cipher = _Cipher(self._key, self._bound, bytes(header))
-        sealeds, plains = Ring(2, SEGMENT_BYTES), Ring(_RING, _PLAIN)
+        pieces, plains = Pieces(self._source, Ring(3)), Ring(_RING)
         index, last, self._sealed_size = 0, False, HEADER_BYTES
-        current = self._next(sealeds, SEGMENT_BYTES - HEADER_BYTES)
+        current = self._next(pieces, SEGMENT_BYTES - HEADER_BYTES)
         while not last:
-            following = self._next(sealeds, SEGMENT_BYTES)
+            following = self._next(pieces, SEGMENT_BYTES)
             last = not len(following)
             self._sealed_size += len(current)
-            slot = plains.next()
-            out = slot.view[: max(0, len(current) - TAG_BYTES)]
+            size = max(0, len(current) - TAG_BYTES)
+            slot = plains.next(size)
+            out = slot.view[:size]
             if len(current) < TAG_BYTES or index >= MAX_SEGMENTS or not cipher.open(index, last, current, out):
                 raise SealedDamaged(
                     f"segment {index} of the sealed file cannot be verified",
@@ -267,9 +268,11 @@ class Opening:
             yield slot, out
             index, current = index + 1, following
 
-    def _next(self, ring: Ring, length: int) -> memoryview:
-        view = ring.next().view[:length]
-        return view[: fill(self._source, view)]
+    def _next(self, pieces: Pieces, length: int) -> memoryview:
+        if pieces.ended:
+            return memoryview(b"")
+        slot, size = pieces.next(length)
+        return slot.view[:size]
 
 
 def open_(source: BinaryIO, sink: BinaryIO, key: Secret, associated_data: bytes, *, padded: bool = True) -> SealedInfo:

@@ -237,7 +237,7 @@ def test_R6_fetch__store_stalls__error_within_the_deadline_and_no_file(tmp_path,
     source = Stalling(pause, b"x" * 1000)
     monkeypatch.setattr(store, "_open", lambda _cid: source)
     started = time.monotonic()
-    with pytest.raises(StorageError, match="within 0.5 s") as caught:
+    with pytest.raises(StorageError, match=r"within 0\.5 s") as caught:
         store.fetch(cid, tmp_path / "out")
     assert time.monotonic() - started < 3 and not (tmp_path / "out").exists()
     assert str(caught.value.retry) == "after 5 s"
