@@ -79,6 +79,8 @@ class ForgeFile(pytest.File):
         """
         if self.results is None:
             self.results = run(self.path)
+        if (contract, name) not in self.results and (contract, "setUp") in self.results:
+            raise ForgeFailure(f"setUp failed: {self.results[(contract, 'setUp')].get('reason')}")
         if (contract, name) not in self.results:
             raise ForgeFailure(f"Forge did not run {contract}.{name}; it ran {sorted(self.results)}")
         return self.results[(contract, name)]
