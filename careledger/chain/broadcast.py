@@ -12,7 +12,7 @@ from careledger.chain.connection import Connection
 from careledger.chain.journal import Entry, Journal, Variant
 from careledger.chain.refusals import Meaning, meaning_of, mined_hash
 from careledger.chain.rpc import NodeRefused
-from careledger.errors import InsufficientFunds, NodeError, NodeMisbehaved, Pending, TransactionError
+from careledger.errors import InsufficientFunds, NodeError, NodeMisbehaved, NodeUnavailable, Pending, TransactionError
 from careledger.steps import step
 from careledger.values import to_hex
 
@@ -73,12 +73,12 @@ class Broadcaster:
             answer = self._connection.rpc.request("eth_sendRawTransaction", [to_hex(variant.raw)])
             if answer.lower() == variant.hash:
                 step("sender.accepted")
-                self._sent([variant.hash])
+                self.note_sent([variant.hash])
                 return None
             trouble: NodeError = NodeMisbehaved("the node answered with the hash of another transaction")
         except NodeRefused as refusal:
             if mined_hash(refusal.error) == variant.hash:
-                self._sent([variant.hash])
+                self.note_sent([variant.hash])
                 return None
             trouble = refusal
         except NodeError as error:
@@ -90,7 +90,7 @@ class Broadcaster:
         """Find out by the own hash whether the node has it, whatever it answered."""
         try:
             if self.is_known(variant.hash):
-                self._sent([variant.hash])
+                self.note_sent([variant.hash])
                 return None
         except NodeError as error:
             return error
@@ -102,7 +102,7 @@ class Broadcaster:
         if meaning in (Meaning.KNOWN, Meaning.NONCE_USED, Meaning.NONCE_TAKEN, Meaning.FEE_LOW):
             # The wait finds out: mined on a node that lags, replaced, or to be raised.
             self._journal.doubt(variant.hash)
-            self._sent([variant.hash])
+            self.note_sent([variant.hash])
             return None
         if meaning is Meaning.POOR:
             self._give_up(entry, refusal, certain)
@@ -128,20 +128,21 @@ class Broadcaster:
         )
         return any(answer is not None and not isinstance(answer, NodeRefused) for answer in answers)
 
-    def _sent(self, hashes: Sequence[str]) -> None:
+    def note_sent(self, hashes: Sequence[str]) -> None:
+        """Note that a node has these transactions."""
         self._journal.mark(hashes, "sent", only_from=("signed",))
         step("sender.sent")
 
     # MANY
 
-    def send_many(self, entries: Sequence[Entry]) -> dict[str, TransactionError | NodeError]:
+    def send_many(self, entries: Sequence[Entry]) -> tuple[list[str], dict[str, TransactionError | NodeError]]:
         """Send a flight in one request; whatever does not come through at once is sent one by one.
 
         Returns:
-            What failed, by key.
+            The hashes the node took at once, still to be noted as sent, and what failed, by key.
         """
         if not entries:
-            return {}
+            return [], {}
         step("sender.sending")
         try:
             calls = [("eth_sendRawTransaction", ["0x" + entry.newest.raw.hex()]) for entry in entries]
@@ -156,12 +157,14 @@ class Broadcaster:
             else:
                 # Only a plain refusal of a first sending is certain not to have arrived.
                 rest.append((entry, isinstance(answer, NodeRefused) and entry.fresh))
-        self._sent(taken)
-        return self._one_by_one(rest)
+        return taken, self._one_by_one(rest)
 
     def _one_by_one(self, rest: Sequence[tuple[Entry, bool]]) -> dict[str, TransactionError | NodeError]:
         failed: dict[str, TransactionError | NodeError] = {}
         for entry, certain in rest:
+            if any(isinstance(error, NodeUnavailable) for error in failed.values()):
+                failed[entry.key] = NodeUnavailable("not sent, because the node went away", fix="Call again.")
+                continue
             try:
                 self.send(entry, first=certain)
             except (TransactionError, NodeError) as error:

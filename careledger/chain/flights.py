@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Flights"]
 
 Result = Receipt[None] | CareLedgerError
+_AHEAD = 3  # flights signed and not yet sent
+_NOTE_EVERY = 1000
 _STALLED = 2.0  # seconds without any new receipt, after which the rest are waited for one by one
 _POLLS = (0.005, 0.5)  # shortest and longest pause between two questions for receipts
 
@@ -42,20 +45,22 @@ class Flights:
         self._entries: dict[str, Entry] = {}
         self._errors: dict[str, CareLedgerError] = {}
         self._sent = 0
+        self._taken: list[str] = []
 
     def run(self, acts: Sequence[Act]) -> list[Result]:
         """Send all, then wait for all."""
         with ThreadPoolExecutor(1, thread_name_prefix="careledger-flight") as worker:
-            before: Future[None] | None = None
+            under_way: deque[Future[None]] = deque()
             for part in _parts(acts, self._flight):
                 ready = self._prepare(part)
-                if before is not None:
-                    before.result()
-                if any(isinstance(error, NodeUnavailable) for error in self._errors.values()):
+                while len(under_way) >= _AHEAD:
+                    under_way.popleft().result()
+                if any(isinstance(error, NodeUnavailable) for error in list(self._errors.values())):
                     break
-                before = worker.submit(self._send, ready)
-            if before is not None:
-                before.result()
+                under_way.append(worker.submit(self._send, ready))
+            for future in under_way:
+                future.result()
+            self._note_sent()
         results = self._results()
         for act in acts:  # a node that went away stops the run: what was not begun says so
             if act.key not in results:
@@ -88,8 +93,8 @@ class Flights:
             taken = sender.journal.take(wanted, chain_nonce=sender.chain_nonce(), sign=sender.signing())
             step("flight.signed")
         self._entries.update((entry.key, entry) for entry in taken)
-        asked = {act.key for act in acts}
-        return [e for key, e in self._entries.items() if key in asked and e.state == "signed"]
+        asked = dict.fromkeys(act.key for act in acts)
+        return [e for key in asked if (e := self._entries.get(key)) and e.state == "signed"]
 
     def _with_gas(self, acts: Sequence[tuple[Act, str]]) -> list[Intent]:
         """Return the acts with their gas limits; those a contract would refuse become errors."""
@@ -113,10 +118,20 @@ class Flights:
         """Send one flight, once few enough wait to be mined."""
         if entries and self._window is not None:
             self._hold(max(entry.nonce or 0 for entry in entries))
-        self._errors.update(self._sender._broadcaster.send_many(entries))
+        taken, failed = self._sender._broadcaster.send_many(entries)
+        self._errors.update(failed)
+        self._taken += taken
+        if len(self._taken) >= _NOTE_EVERY:
+            self._note_sent()
         self._sent += len(entries)
         if self._progress:
             self._progress(self._sent)
+
+    def _note_sent(self) -> None:
+        """Note what the node took. Seldom, since each note waits for the disk; without it the bytes go out again."""
+        if self._taken:
+            self._sender._broadcaster.note_sent(self._taken)
+            self._taken = []
 
     def _hold(self, nonce: int) -> None:
         """Wait until a nonce lies within the window above the chain's count: nodes drop or stall beyond theirs."""

@@ -21,9 +21,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import orjson
 import sqlalchemy as sa
 
-from careledger.chain.journal_store import NoncePool, intents, make_engine, make_private, meta, nonces, variants
+from careledger.chain.journal_store import (
+    INSERT_INTENT,
+    INSERT_VARIANT,
+    NoncePool,
+    intents,
+    make_engine,
+    make_private,
+    meta,
+    nonces,
+    variants,
+)  # fmt: skip
 from careledger.errors import KeyReused
 from careledger.redact import PersonalText
 from careledger.values import to_hex
@@ -89,8 +100,12 @@ Sign = Callable[[Mapping[str, Any], int], Variant]
 """From a stored call and a nonce to signed bytes."""
 
 
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
 def content_digest(*parts: Any) -> str:
-    """Return the digest by which "the same content" is recognised: SHA-256 over canonical JSON."""
+    """Return the digest by which "the same content" is recognised: SHA-256 over canonical JSON, bytes as hex."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=lambda b: to_hex(bytes(b)))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -175,26 +190,22 @@ class Journal:
         now = time.time()
         for old in (entry for entry in entries if entry.id):
             db.execute(sa.delete(intents).where(intents.c.id == old.id))  # its forms go with it: they had no effect
-        db.execute(
-            sa.insert(intents),
+        # Ids are chosen here, under the write lock, so that both tables are filled by two plain statements.
+        first = int(db.execute(sa.select(sa.func.coalesce(sa.func.max(intents.c.id), 0))).scalar_one()) + 1
+        db.exec_driver_sql(
+            INSERT_INTENT,
             [
-                {
-                    "scope": self.scope, "sender": self.sender, "key": str(entry.key), "digest": entry.digest,
-                    "call": json.dumps(entry.call), "note": json.dumps(entry.note), "nonce": entry.nonce,
-                    "state": entry.state, "outcome": "null", "created": now, "updated": now,
-                }
-                for entry in entries
+                (first + at, self.scope, self.sender, str(entry.key), entry.digest, _json(entry.call),
+                 _json(entry.note), entry.nonce, entry.state, "null", now, now)
+                for at, entry in enumerate(entries)
             ],
         )  # fmt: skip
-        self._add_variants(db, entries)
-
-    def _add_variants(self, db: sa.Connection, entries: Sequence[Entry]) -> None:
-        owner = sa.select(intents.c.id).where(
-            intents.c.scope == self.scope, intents.c.sender == self.sender, intents.c.nonce == sa.bindparam("own_nonce")
-        )
-        db.execute(
-            sa.insert(variants).values(intent=owner.scalar_subquery()),
-            [{**_variant_row(entry.newest), "own_nonce": entry.nonce} for entry in entries],
+        db.exec_driver_sql(
+            INSERT_VARIANT,
+            [
+                (first + at, form.nonce, form.hash, form.raw, str(form.max_fee), str(form.priority), False)
+                for at, form in enumerate(entry.newest for entry in entries)
+            ],
         )
 
     def add_variant(self, entry: Entry, variant: Variant) -> Entry:

@@ -11,7 +11,10 @@ import sqlalchemy as sa
 
 from careledger.errors import InputError
 
-__all__ = ["NoncePool", "intents", "make_engine", "make_private", "meta", "nonces", "variants"]
+__all__ = [
+    "INSERT_INTENT", "INSERT_VARIANT", "NoncePool", "intents", "make_engine", "make_private", "meta", "nonces",
+    "variants",
+]  # fmt: skip
 
 _BUSY_SECONDS = 60.0  # to wait for another process with the write lock, which may be waiting for a remote signer
 
@@ -52,6 +55,15 @@ nonces = sa.Table(
     sa.Column("next", sa.Integer, nullable=False),
     sa.Column("free", sa.String, nullable=False, default="[]"),
 )  # fmt: skip
+
+
+INSERT_INTENT = (
+    "INSERT INTO intents (id, scope, sender, key, digest, call, note, nonce, state, outcome, created, updated) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+INSERT_VARIANT = (
+    "INSERT INTO variants (intent, nonce, hash, raw, max_fee, priority, doubtful) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 def make_private(path: Path) -> None:

@@ -6,6 +6,7 @@ for it; so the same key twice, a restart after a kill, or an answer that was los
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -230,7 +231,8 @@ class Sender:
         """Return the digest that tells whether two acts under one key are the same."""
         if content is not None:
             return content_digest("content", content)
-        return content_digest("call", call.to.lower() if call.to else None, call.data, str(call.value))
+        head = f"call:{(call.to or '').lower()}:{call.value}:".encode()
+        return hashlib.sha256(head + call.data).hexdigest()
 
     def known(self, key: str, digest: str) -> Entry | None:
         """Return the entry of a key to go on with; None where the act is still to be done.

@@ -48,7 +48,7 @@ class Signer(ABC):
 
     def sign_transaction(self, tx: Mapping[str, Any]) -> bytes:
         """Sign an EIP-1559 transaction and return its bytes as a node takes them."""
-        return transactions.serialise(tx, self.sign_hash(transactions.signing_hash(tx)))
+        return transactions.signed(tx, self.sign_hash)
 
     def sign_typed(self, data: TypedData) -> bytes:
         """Sign EIP-712 typed data."""

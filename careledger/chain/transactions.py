@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import coincurve
@@ -10,13 +10,14 @@ import coincurve
 from careledger.errors import FormatError
 from careledger.values import Address, checksum, from_hex, keccak
 
-__all__ = ["FIELDS", "decode", "public_address", "recover", "serialise", "signing_hash"]
+__all__ = ["FIELDS", "decode", "low_s", "public_address", "recover", "signed", "signing_hash"]
 
 FIELDS = ("chainId", "nonce", "maxPriorityFeePerGas", "maxFeePerGas", "gas", "to", "value", "data")
 """The members of a transaction here, in the order they are coded; the access list is always empty."""
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _EMPTY_LIST = b"\xc0"
+_SHORT = [bytes((0x80 + size,)) for size in range(56)]
 
 
 def _rlp(data: bytes) -> bytes:
@@ -25,7 +26,7 @@ def _rlp(data: bytes) -> bytes:
     if size == 1 and data[0] < 0x80:
         return data
     if size < 56:
-        return bytes((0x80 + size,)) + data
+        return _SHORT[size] + data
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes((0xB7 + len(length),)) + length + data
 
@@ -44,28 +45,30 @@ def _rlp_list(body: bytes) -> bytes:
 
 def _body(tx: Mapping[str, Any]) -> bytes:
     """Code the members that are signed."""
-    numbers = b"".join(_rlp_int(tx[name]) for name in FIELDS[:5])
+    numbers = b"".join([_rlp_int(tx[name]) for name in FIELDS[:5]])
     to = tx.get("to")
-    target = _rlp(bytes.fromhex(to[2:])) if to else b"\x80"
+    target = b"\x94" + bytes.fromhex(to[2:]) if to else b"\x80"
     data = tx.get("data", b"")
     raw = from_hex(data) if isinstance(data, str) else data
-    return numbers + target + _rlp_int(tx.get("value", 0)) + _rlp(raw) + _EMPTY_LIST
+    return b"".join((numbers, target, _rlp_int(tx.get("value", 0)), _rlp(raw), _EMPTY_LIST))
+
+
+def signed(tx: Mapping[str, Any], sign: Callable[[bytes], bytes]) -> bytes:
+    """Return the bytes a node takes.
+
+    Args:
+        tx: The members in ``FIELDS``; quantities as integers, ``data`` as bytes or hex.
+        sign: From 32 bytes to a signature of 65, r ‖ s ‖ v with v of 27 or 28.
+    """
+    body = _body(tx)
+    signature = sign(keccak(b"\x02" + _rlp_list(body)))
+    r, s = (int.from_bytes(signature[at : at + 32], "big") for at in (0, 32))
+    return b"\x02" + _rlp_list(b"".join((body, _rlp_int(signature[64] - 27), _rlp_int(r), _rlp_int(s))))
 
 
 def signing_hash(tx: Mapping[str, Any]) -> bytes:
     """Return the 32 bytes that a key signs for a transaction."""
     return keccak(b"\x02" + _rlp_list(_body(tx)))
-
-
-def serialise(tx: Mapping[str, Any], signature: bytes) -> bytes:
-    """Return the bytes a node takes.
-
-    Args:
-        tx: The members in ``FIELDS``; quantities as integers, ``data`` as bytes or hex.
-        signature: 65 bytes, r ‖ s ‖ v with v of 27 or 28.
-    """
-    r, s = (int.from_bytes(signature[at : at + 32], "big") for at in (0, 32))
-    return b"\x02" + _rlp_list(_body(tx) + _rlp_int(signature[64] - 27) + _rlp_int(r) + _rlp_int(s))
 
 
 def recover(digest: bytes, signature: bytes) -> Address:

@@ -243,10 +243,12 @@ class _Wait:
             self._reorgs += 1
             self._watcher.vanished(self._entry, self._block[0])
             self._block = None
+        final = self._watcher.is_final(receipt)
         if self._block is None:
-            self._watcher.included(self._entry, receipt)
+            if not final:  # else one note is enough
+                self._watcher.included(self._entry, receipt)
             self._block = at
-        if self._watcher.is_final(receipt):
+        if final:
             # asked again after the block became final: only now is it certain that it is that block which is
             again = self._watcher.receipt(self._entry) if self._goal == "final" else receipt
             if again is None or again["blockHash"] != receipt["blockHash"]:

@@ -55,9 +55,7 @@ def new_signer(local_chain: LocalChain) -> Callable[[], KeySigner]:
 
 
 @pytest.fixture
-def new_sender(
-    connection: Connection, new_signer: Callable[[], KeySigner], tmp_path: Path
-) -> Callable[..., Sender]:
+def new_sender(connection: Connection, new_signer: Callable[[], KeySigner], tmp_path: Path) -> Callable[..., Sender]:
     numbers = itertools.count()
 
     def make(*, over: Connection | Rpc | None = None, signer: KeySigner | None = None, **how: object) -> Sender:
@@ -77,7 +75,9 @@ def sender(new_sender: Callable[..., Sender]) -> Sender:
 
 
 @pytest.fixture(scope="module")
-def counter_at(local_chain: LocalChain, connection: Connection, counter: Artifact, tmp_path_factory: pytest.TempPathFactory) -> str:
+def counter_at(
+    local_chain: LocalChain, connection: Connection, counter: Artifact, tmp_path_factory: pytest.TempPathFactory
+) -> str:
     signer = local_chain.signer(0)
     journal = Journal(tmp_path_factory.mktemp("deploy") / "j.sqlite", scope=connection.scope, sender=signer.address)
     receipt = Sender(connection, signer, journal).submit(Call(None, counter.encode_deploy()), key="counter")

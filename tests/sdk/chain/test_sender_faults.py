@@ -181,8 +181,8 @@ def test_S5_wait__given_fee_spike__raises_by_ten_percent_within_cap_for_the_same
     slow_chain: LocalChain, own: Callable[..., Sender]
 ) -> None:
     first = own().connection.fees().max_fee
-    policy = FeePolicy(cap=first * 2, bump_after=0.3, max_bumps=20)
-    sender = own(policy=policy, timeout=12)
+    policy = FeePolicy(cap=first * 2, bump_after=0.1, max_bumps=20)
+    sender = own(policy=policy, timeout=6)
     with pytest.raises(Pending):
         sender.submit(Call(slow_chain.accounts[1], value=5, gas=21000), key="a")
     forms = sender.entry("a").variants  # type: ignore[union-attr]
