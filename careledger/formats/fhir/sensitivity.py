@@ -20,6 +20,7 @@ from careledger.codes import DataClass
 _DOTTED_ICD10 = re.compile(r"[A-TV-Z][0-9][0-9A-Z]\.[0-9A-Z]{1,4}")
 _WORD = re.compile(r"[a-z]+")
 _DRUG_SYSTEMS = frozenset({"rxnorm", "ndc", "atc"})
+_EXTENSION_KEYS = frozenset({"extension", "modifierExtension"})
 _DRUG_KEYS = frozenset({"medicationCodeableConcept", "medication", "code", "concept"})
 
 
@@ -67,12 +68,20 @@ def find(tree: Any, *, is_drug: bool) -> set[Match]:
         is_drug: Whether the resource is about a drug, so that names in its concepts are compared with ingredients.
     """
     found: set[Match] = set()
-    for system, code in _codings(tree):
-        found.update(of_code(system, code))
-    for text in _drug_names(tree, is_drug=is_drug):
-        found.update(_of_name(text[:500]))
-    for url in _extensions(tree):
-        found.update(_tables().extensions.get(url.rsplit("/", 1)[-1], ()))
+    for key, node in _nodes(tree):
+        code, system = node.get("code"), node.get("system")
+        if not isinstance(system, str):
+            system = None
+        if isinstance(code, str):
+            found.update(of_code(system, code))
+        display = node.get("display")
+        if isinstance(display, str) and system and _system_key(system[:256], "") in _DRUG_SYSTEMS:
+            found.update(_of_name(display[:500]))
+        if is_drug and key in _DRUG_KEYS:
+            for text in (display, node.get("text")):
+                found.update(_of_name(text[:500]) if isinstance(text, str) else ())
+        if key in _EXTENSION_KEYS and isinstance(node.get("url"), str):
+            found.update(_tables().extensions.get(node["url"][:256].rsplit("/", 1)[-1], ()))
     return found
 
 
@@ -103,6 +112,7 @@ def _of_code(system: str | None, code: str) -> tuple[Match, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=1024)
 def _system_key(system: str | None, code: str) -> str | None:
     tables = _tables()
     if system is None:
@@ -131,38 +141,14 @@ def _of_name(text: str) -> tuple[Match, ...]:
 
 def _nodes(tree: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every object in a tree with the key it stands under."""
-    todo: list[tuple[str, Any]] = [("", tree)]
+    todo: list[tuple[str, Any]] = [("", tree)] if isinstance(tree, (dict, list)) else []
     while todo:
         key, node = todo.pop()
         if isinstance(node, dict):
             yield key, node
-            todo.extend(node.items())
-        elif isinstance(node, list):
-            todo.extend((key, item) for item in node)
-
-
-def _codings(tree: Any) -> Iterator[tuple[str | None, str]]:
-    for _, node in _nodes(tree):
-        code = node.get("code")
-        if isinstance(code, str):
-            system = node.get("system")
-            yield (system if isinstance(system, str) else None), code
-
-
-def _drug_names(tree: Any, *, is_drug: bool) -> Iterator[str]:
-    for key, node in _nodes(tree):
-        display, system, text = node.get("display"), node.get("system"), node.get("text")
-        if isinstance(display, str) and isinstance(system, str) and _system_key(system[:256], "") in _DRUG_SYSTEMS:
-            yield display
-        if is_drug and key in _DRUG_KEYS:
-            yield from (t for t in (text, display) if isinstance(t, str))
-
-
-def _extensions(tree: Any) -> Iterator[str]:
-    for key, node in _nodes(tree):
-        url = node.get("url")
-        if key in ("extension", "modifierExtension") and isinstance(url, str):
-            yield url[:256]
+            todo += [item for item in node.items() if isinstance(item[1], (dict, list))]
+        else:
+            todo += [(key, item) for item in node if isinstance(item, (dict, list))]
 
 
 @cache

@@ -122,9 +122,9 @@ def test_W1_inspect__given_hostile_text__shows_it_and_obeys_nothing(tmp_path: Pa
 def test_inspect__given_synthea_of_a_megabyte__takes_about_a_second() -> None:
     path = max(shared("synthea-r4").glob("*.json"), key=lambda p: p.stat().st_size)
     list(fhir.read(path))  # the models are imported once
-    started = time.perf_counter()
+    started = time.process_time()
     count = sum(1 for _ in fhir.read(path))
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     print(f"{path.stat().st_size:,} bytes, {count} resources, validated: {seconds:.2f} s")
     assert seconds < 3
 
