@@ -7,16 +7,14 @@ where it does not, all logs of the block must add up to exactly that bloom.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, wraps
+from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 from careledger.errors import CareLedgerError, NodeError, NodeMisbehaved, NodeUnavailable
 from careledger.index import bloom
-
-T = TypeVar("T")
 
 BATCH = 100
 """Headers asked for in one batch; common public limits begin at 100."""
@@ -285,22 +283,24 @@ def _log(item: Any) -> RawLog:
     """Read one log; raises the plain errors of Python on anything unexpected."""
     if item.get("removed"):
         raise ValueError("removed")
-    hashes = [_hex(topic) for topic in item["topics"]]
+    topics = [_hex(topic) for topic in item["topics"]]
+    for topic in topics:
+        if len(topic) != 66:
+            raise ValueError("topic")
     data = _hex(item["data"])
-    joined = "".join([topic[2:] for topic in hashes])
-    topics, raw = bytes.fromhex(joined), bytes.fromhex(data[2:])
-    # fromhex skips blanks, so lengths are compared as well
-    if any([len(topic) != 66 for topic in hashes]) or len(topics) != 32 * len(hashes) or 2 * len(raw) + 2 != len(data):
+    raw = bytes.fromhex("".join([topic[2:] for topic in topics]) + data[2:])
+    split = 32 * len(topics)
+    if 2 * (len(raw) - split) + 2 != len(data):  # fromhex skips blanks
         raise ValueError("hex")
     return RawLog(
-        _quantity(item["blockNumber"]),
-        _hash(item["blockHash"]),
-        _quantity(item["logIndex"]),
-        _hash(item["transactionHash"]),
-        _quantity(item["transactionIndex"]),
-        _address(item["address"]),
-        topics,
-        raw,
+        _quantities(item["blockNumber"]),
+        _hashes(item["blockHash"]),
+        _quantities(item["logIndex"]),
+        _hashes(item["transactionHash"]),
+        _quantities(item["transactionIndex"]),
+        _addresses(item["address"]),
+        raw[:split],
+        raw[split:],
     )
 
 
@@ -311,7 +311,7 @@ def _number_of(item: Any) -> int:
 
 def _hex(value: Any) -> str:
     """Return bytes or text as text that begins with 0x; content is checked by the caller."""
-    text = value if isinstance(value, str) else "0x" + bytes.hex(value)
+    text = value if value.__class__ is str else "0x" + bytes.hex(value)
     if text[:2] != "0x":
         raise ValueError("prefix")
     return text
@@ -323,25 +323,6 @@ _HEX_ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
 _HEX_BLOOM = re.compile(r"0x[0-9a-fA-F]{512}", re.ASCII)
 
 
-def _remembering(size: int) -> Callable[[Callable[[Any], T]], Callable[[Any], T]]:
-    """Cache a reader of small values; what cannot be a key cannot be a value either."""
-
-    def wrap(read: Callable[[Any], T]) -> Callable[[Any], T]:
-        cached = lru_cache(maxsize=size, typed=True)(read)
-
-        @wraps(read)
-        def reader(value: Any) -> T:
-            try:
-                return cached(value)
-            except TypeError:
-                raise _bad(f"a {type(value).__name__} where a number or hash belongs") from None
-
-        return reader
-
-    return wrap
-
-
-@_remembering(65_536)
 def _quantity(value: Any) -> int:
     """Read a number below 2**63, as hex text or, from in-process nodes, as an integer."""
     if isinstance(value, str) and _HEX_NUMBER.fullmatch(value):
@@ -351,7 +332,6 @@ def _quantity(value: Any) -> int:
     raise _bad(f"{str(value)[:40]!r} is not a quantity")
 
 
-@_remembering(4_096)
 def _hash(value: Any) -> str:
     """Read 32 bytes as lower-case hex."""
     text = value.lower() if isinstance(value, str) else "0x" + value.hex() if isinstance(value, bytes) else ""
@@ -361,13 +341,18 @@ def _hash(value: Any) -> str:
     return text
 
 
-@_remembering(4_096)
 def _address(value: Any) -> str:
     """Read an address as lower-case hex."""
     text = value.lower() if isinstance(value, str) else "0x" + value.hex() if isinstance(value, bytes) else ""
     if not _HEX_ADDRESS.fullmatch(text):
         raise _bad(f"{str(value)[:50]!r} is not an address")
     return text
+
+
+# What repeats from log to log is read once; these raise TypeError on what cannot be a key.
+_quantities = lru_cache(maxsize=65_536, typed=True)(_quantity)
+_hashes = lru_cache(maxsize=4_096)(_hash)
+_addresses = lru_cache(maxsize=4_096)(_address)
 
 
 def _bloom(value: Any) -> int:

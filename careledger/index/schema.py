@@ -215,7 +215,7 @@ def column_names(args: Iterable[Arg]) -> tuple[str, ...]:
     """Name the columns of arguments: snake case, each once; SQL does not tell upper from lower case."""
     names: list[str] = []
     for arg in args:
-        name = snake(arg.name)[:NAME_LIMIT - 4] or "arg"
+        name = snake(arg.name)[: NAME_LIMIT - 4] or "arg"
         while name in RESERVED or name in names:
             name += "_"
         names.append(name)

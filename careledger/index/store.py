@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Index, Select, Table, delete, func, insert, inspect, literal, or_, select, update
@@ -23,6 +24,10 @@ from careledger.index.node import Header
 from careledger.index.schema import SCHEMA_VERSION, Schema, Shelf
 
 Rows = list[tuple[Any, ...]]
+
+ROWS_IN_ONE = (256, 16, 1)
+"""Rows in one insert: the driver lets go of the interpreter's lock for each statement, and a thread that computes
+keeps it for 5 ms each time, so one row a statement would let reading ahead slow writing down."""
 
 
 @dataclass(frozen=True)
@@ -304,10 +309,16 @@ class Store:
         if not rows:
             return
         sql, names = self._sql.get(table.name) or self._prepare(connection, table)
-        if names is None:
-            connection.exec_driver_sql(sql, rows)
-        else:
+        if names is not None:
             connection.exec_driver_sql(sql, [dict(zip(names, row, strict=True)) for row in rows])
+            return
+        head, _, group = sql.rpartition(" VALUES ")
+        done = 0
+        for size in ROWS_IN_ONE:
+            statement = f"{head} VALUES {', '.join([group] * size)}"
+            while len(rows) - done >= size:
+                connection.exec_driver_sql(statement, tuple(chain.from_iterable(rows[done : done + size])))
+                done += size
 
     def _prepare(self, connection: Connection, table: Table) -> tuple[str, list[str] | None]:
         """Compile a table's insert once; names are needed where the driver takes parameters by name."""

@@ -129,7 +129,8 @@ class FakeChain:
         block_hash = "0x" + keccak(seed).hex()
         bits = bloom.of_logs((bytes.fromhex(log.address[2:]), log.topics) for log in logs)
         header = {
-            "number": hex(number), "hash": block_hash, "parentHash": parent, "timestamp": hex(1_700_000_000 + 12 * number),
+            "number": hex(number), "hash": block_hash, "parentHash": parent,
+            "timestamp": hex(1_700_000_000 + 12 * number),
             "logsBloom": "0x" + bits.to_bytes(256, "big").hex(),
         }  # fmt: skip
         self.blocks.append(Block(header, [self._log(log, header, at) for at, log in enumerate(logs)]))

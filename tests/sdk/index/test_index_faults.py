@@ -186,6 +186,7 @@ def test_X5_sync__given_transaction_in_another_block__one_row() -> None:
 
 # X6
 
+GRANTED = topic("Granted(bytes32,address,uint64,uint40,bool)")
 HUGE = Log(fakes.LEDGER, (topic("Noted(uint256,string,uint256[])"), word(1)), b"\1" * 1_000_000)
 ODD = {
     "unknown event": fakes.unknown(1),
@@ -194,12 +195,8 @@ ODD = {
     "short data": Log(fakes.LEDGER, (topic("Paid(uint256,uint256,int128)"), word(1)), word(3)),
     "cut word": Log(fakes.LEDGER, (topic("Paid(uint256,uint256,int128)"), word(1)), word(3) + b"\0" * 31),
     "long data": Log(fakes.LEDGER, (topic("Paid(uint256,uint256,int128)"), word(1)), word(3) * 3),
-    "value too large": Log(
-        fakes.LEDGER, (topic("Granted(bytes32,address,uint64,uint40,bool)"), word(1), word(2)), word(2**64) + word(0) * 2
-    ),
-    "dirty address": Log(
-        fakes.LEDGER, (topic("Granted(bytes32,address,uint64,uint40,bool)"), word(1), b"\xff" * 32), word(0) * 3
-    ),
+    "value too large": Log(fakes.LEDGER, (GRANTED, word(1), word(2)), word(2**64) + word(0) * 2),
+    "dirty address": Log(fakes.LEDGER, (GRANTED, word(1), b"\xff" * 32), word(0) * 3),
     "bad text": Log(fakes.LEDGER, (topic("Noted(uint256,string,uint256[])"), word(1)), word(64) + word(2**255)),
     "1 MB": HUGE,
 }

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from careledger.index import Options
 from tests.sdk.index.campaign import WINDOW, built, copy_database, count_steps, folder, grown, kill_at, open_index
 from tests.sdk.index.index_fakes import FakeChain
@@ -51,7 +52,7 @@ def test_X1_sync__when_killed_at_any_step__restart_equals_clean_run(memory: Path
         assert rows(chain, path) == want, f"killed at step {step}, {passed[step - 1]}"
 
 
-@pytest.mark.parametrize("depth", [1, 2, 5, pytest.param(8, marks=pytest.mark.deep), pytest.param(11, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("depth", [1, 2, 5, *(pytest.param(depth, marks=pytest.mark.deep) for depth in (8, 11))])
 def test_X2_sync__given_reorg__when_killed_at_any_step__equals_clean_run(memory: Path, depth: int) -> None:
     chain = grown()
     saved, path = memory / "saved.db", memory / "case.db"
