@@ -45,7 +45,9 @@ gates: install ## reproducible artifacts, size, threats traced
 lock: install ## write both lock files anew
 	@.venv/bin/uv pip compile pyproject.toml --extra local --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --upgrade -q -o requirements.lock
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" npm install --package-lock-only
+	@rm -rf .build/lock && mkdir -p .build/lock && cp package.json .npmrc .build/lock/
+	@cd .build/lock && $(CURDIR)/.venv/bin/python $(CURDIR)/scripts/within.py npm install --package-lock-only
+	@cp .build/lock/package-lock.json package-lock.json
 
 clean:     ## remove what was built; the installed tools stay
 	@rm -rf .build out cache dist .pytest_cache .mypy_cache .ruff_cache .hypothesis careledger-out
