@@ -270,8 +270,8 @@ class Journal:
                 "outcome": json.dumps({"refused": reason}),
                 "updated": time.time(),
             }
-            db.execute(sa.update(intents).where(intents.c.id == entry.id).values(**values))
-            db.execute(sa.delete(variants).where(variants.c.intent == entry.id))
+            db.execute(sa.update(intents).where(intents.c.id == owner).values(**values))
+            db.execute(sa.delete(variants).where(variants.c.intent == owner))
             NoncePool(db, self.scope, self.sender, 0).give_back(entry.nonce)
         return True
 

@@ -93,7 +93,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         }.get(fault)
         if early:
             early()
-            return
+            return None
         received = self.owner.forward(body)
         if fault == "dup":
             received = self.owner.forward(body)

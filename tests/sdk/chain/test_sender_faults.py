@@ -10,6 +10,7 @@ given a block that a reorganisation takes → the wait starts again, and the cal
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import threading
 import time
@@ -187,7 +188,7 @@ def test_S5_wait__given_fee_spike__raises_by_ten_percent_within_cap_for_the_same
         sender.submit(Call(slow_chain.accounts[1], value=5, gas=21000), key="a")
     forms = sender.entry("a").variants  # type: ignore[union-attr]
     assert len(forms) >= 3
-    for low, high in zip(forms, forms[1:], strict=False):
+    for low, high in itertools.pairwise(forms):
         assert high.max_fee * 10 >= low.max_fee * 11
         assert high.priority * 10 >= low.priority * 11
         assert high.max_fee <= policy.cap
