@@ -27,7 +27,7 @@ def read_private_file(path: Path) -> bytes:
         KeyMaterialError: It is missing, a link, not a plain file, readable by others, or far too large.
     """
     try:
-        handle = os.open(path.expanduser(), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | os.O_CLOEXEC)
+        handle = os.open(path.expanduser(), os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | os.O_CLOEXEC)
     except FileNotFoundError:
         raise KeyMaterialError(f"there is no key file {path.name}", fix="Check the path.") from None
     except OSError as error:
@@ -37,10 +37,11 @@ def read_private_file(path: Path) -> bytes:
             why="Whoever can change a link chooses the key." if link else (error.strerror or ""),
             fix="Name the file itself." if link else "Check its permissions.",
         ) from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise KeyMaterialError(f"key file {path.name} is not a plain file")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise KeyMaterialError(f"key file {path.name} is not a plain file")
         if os.name == "posix" and status.st_mode & 0o077:
             raise KeyMaterialError(
                 f"key file {path.name} can be read by others",

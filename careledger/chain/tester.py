@@ -5,6 +5,7 @@ Slower than Anvil and without a pool of waiting transactions, but it needs nothi
 
 from __future__ import annotations
 
+import ast
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -94,10 +95,24 @@ class TesterRpc:
         """Nothing is held."""
 
     def _through(self, method: str, params: Sequence[Any]) -> Any:
-        answer = self._ask(method, [_for_tester(item) for item in params])
+        answer = self._ask(method, [self._for_tester(method, item) for item in params])
         if "error" in answer:
             raise NodeRefused(method, answer["error"])
         return _as_node(answer["result"])
+
+    def _for_tester(self, method: str, value: Any) -> Any:
+        """Turn a block named by its hash into its number, which is all the tester takes."""
+        if not isinstance(value, Mapping):
+            return value
+        if "blockHash" not in value:
+            return dict(value)
+        block = self.request("eth_getBlockByHash", [value["blockHash"], False])
+        if block is None:
+            raise NodeRefused(method, {"code": -32000, "message": "unknown block"})
+        if method != "eth_getLogs":
+            return block["number"]
+        rest = {key: item for key, item in value.items() if key != "blockHash"}
+        return {**rest, "fromBlock": block["number"], "toBlock": block["number"]}
 
     # DEVELOPMENT
 
@@ -128,13 +143,6 @@ def _number(value: int | str) -> int:
     return value if isinstance(value, int) else int(value, 16)
 
 
-def _for_tester(value: Any) -> Any:
-    """Turn parameters into what the tester's layers take; a block given by hash object becomes the hash."""
-    if isinstance(value, Mapping) and set(value) == {"blockHash"}:
-        return value["blockHash"]
-    return dict(value) if isinstance(value, Mapping) else value
-
-
 def _as_node(value: Any, name: str = "") -> Any:
     """Write an answer as nodes do: quantities and bytes as hex."""
     if isinstance(value, bool) or value is None:
@@ -157,6 +165,8 @@ def _as_error(error: Exception) -> dict[str, Any]:
         data = seen.args[0] if seen.args else None
         while isinstance(data, Exception):  # eth-tester wraps the EVM's exception in its own
             data = data.args[0] if data.args else None
+        if isinstance(data, str) and data[:2] in ("b'", 'b"'):  # of a call it keeps only how the bytes print
+            data = ast.literal_eval(data)
         if isinstance(data, bytes):
             return {"code": 3, "message": "execution reverted", "data": to_hex(data)}
         seen = seen.__cause__ or seen.__context__
