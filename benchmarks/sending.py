@@ -2,15 +2,17 @@
 
     python benchmarks/sending.py [--count 2000] [--json]
 
-Both ways send the same transfers in HTTP batches of 100 to one Anvil that mines at the end, in turn and several times;
-the best of each counts. The SDK signs, journals to disk and checks every answer meanwhile. Exit 1 when it reaches less
-than 60 % of the bare rate.
+Both ways send the same transfers in HTTP batches of 100 to one Anvil that mines at the end, in turn and several times.
+The table has the best of each way, the ratio is the median over the rounds, so that other work on the machine weighs on
+both. The SDK signs, journals to disk and checks every answer meanwhile. Exit 1 when it reaches less than 60 % of the
+bare rate.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 import tempfile
 import time
@@ -97,33 +99,36 @@ def drained(chain: LocalChain, work: Callable[[], float]) -> float:
         chain.automine(True)
 
 
-def measure(count: int, rounds: int) -> dict[str, float]:
-    """Measure everything on one Anvil and return transactions a second."""
+def measure(count: int, rounds: int) -> tuple[dict[str, float], float]:
+    """Measure everything on one Anvil; return the best transactions a second of each way, and the median ratio."""
     options = ["--gas-limit", str(21000 * (count + 1)), "--disable-min-priority-fee"]
     best: dict[str, float] = {}
+    ratios: list[float] = []
 
     def note(name: str, rate: float) -> None:
         best[name] = max(best.get(name, 0.0), rate)
 
     with tempfile.TemporaryDirectory() as folder, LocalChain(engine="anvil", arguments=options) as chain:
         for number in range(rounds):
-            for name, batch, account in (("bare100", BATCH, 2 * number), ("bare1000", 1000, 2 * number)):
-                signed = presigned(chain, count, account)
-                note(name, drained(chain, lambda s=signed, b=batch: bare(str(chain.url), s, b)))
-            note("flights", drained(chain, lambda n=number: flights(chain, count, 2 * n + 1, Path(folder))))
+            for name, batch in (("bare1000", 1000), ("bare100", BATCH)):
+                signed = presigned(chain, count, 2 * number)
+                rate = drained(chain, lambda s=signed, b=batch: bare(str(chain.url), s, b))
+                note(name, rate)
+            ours = drained(chain, lambda n=number: flights(chain, count, 2 * n + 1, Path(folder)))
+            note("flights", ours)
+            ratios.append(ours / rate)
         note("one", one_by_one(chain, min(count, 300), 15, Path(folder)))
-    return best
+    return best, statistics.median(ratios)
 
 
 def main() -> int:
     """Measure, print a table and the ratio, and say by the exit code whether the goal is met."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=2000, help="transactions of each run")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each way; the best counts")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each way, in turn")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args()
-    rates = measure(chosen.count, chosen.rounds)
-    ratio = rates["flights"] / rates["bare100"]
+    rates, ratio = measure(chosen.count, chosen.rounds)
     if chosen.json:
         print(
             json.dumps({**{name: round(rate) for name, rate in rates.items()}, "ratio": round(ratio, 3), "goal": GOAL})
@@ -137,7 +142,7 @@ def main() -> int:
             ("one", "careledger submit, one by one, each waited for"),
         ):
             print(f"{text:<62}{rates[name]:>15,.0f}")
-        print(f"ratio {ratio:.2f}, goal {GOAL}")
+        print(f"ratio {ratio:.2f} (submit_many to batches of 100, median of the rounds), goal {GOAL}")
     return 0 if ratio >= GOAL else 1
 
 

@@ -215,6 +215,7 @@ def test_S9_wait_final__given_block_taken_back__waits_again_and_tells(
     before = sender.connection.head().number
     slow_chain.rpc.request("anvil_rollback", [1])
     _wait_for(lambda: told)
+    _wait_for(lambda: slow_chain.rpc.request("eth_getTransactionByHash", [told[0][0]]))
     slow_chain.mine(2)
     _wait_for(lambda: sender.entry("a").state == "included")  # type: ignore[union-attr]
     assert not results
