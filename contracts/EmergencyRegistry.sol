@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {Module} from "./abstracts/Module.sol";
+import {IEmergencyRegistry} from "./interfaces/IEmergencyRegistry.sol";
+import {IParticipantRegistry} from "./interfaces/IParticipantRegistry.sol";
+import {Errors} from "./libraries/Errors.sol";
+import {Emergency, EmergencyDesk, EmergencyId, EmergencyReason, Verdict} from "./types/Emergencies.sol";
+import {Credential, Jurisdiction, Role} from "./types/Participants.sol";
+
+/// @title EmergencyRegistry
+/// @notice Breaking the glass: opened with a coded reason, over by itself, reviewed by the organisation, judged last by its accreditor.
+contract EmergencyRegistry is IEmergencyRegistry, Module {
+    /* TYPES */
+
+    struct Latest {
+        uint16 count;
+        uint40 openUntil;
+    }
+
+    struct Conduct {
+        uint16 unjustified;
+        uint40 suspendedUntil;
+    }
+
+    /* CONSTANTS */
+
+    /// @notice Emergency access lasts eight hours.
+    uint40 public constant EMERGENCY_WINDOW = 8 hours;
+    /// @notice It must be reviewed within seventy-two hours of its opening.
+    uint40 public constant REVIEW_WINDOW = 72 hours;
+    /// @notice An unjustified one suspends the practitioner for ninety days.
+    uint40 public constant SUSPENSION = 90 days;
+
+    /* STORAGE */
+
+    IParticipantRegistry private immutable _participants;
+
+    mapping(EmergencyId emergencyId => Emergency) private _emergencies;
+    mapping(bytes32 patientAndPractitioner => Latest) private _latest;
+    mapping(address organisation => EmergencyDesk) private _desks;
+    mapping(address practitioner => Conduct) private _conduct;
+
+    /* CONSTRUCTOR */
+
+    constructor(
+        address manager,
+        address forwarder,
+        IParticipantRegistry participants
+    ) Module(manager, forwarder, "CareLedger EmergencyRegistry") {
+        _participants = participants;
+    }
+
+    /* EMERGENCIES */
+
+    /// @inheritdoc IEmergencyRegistry
+    function namePrivacyOfficer(address organisation, address officer) external {
+        _requireController(organisation);
+        if (officer == address(0)) revert Errors.EmergencyRegistry_Missing();
+
+        address old = _desks[organisation].privacyOfficer;
+        _desks[organisation].privacyOfficer = officer;
+
+        emit PrivacyOfficerNamed(organisation, old, officer);
+    }
+
+    /// @inheritdoc IEmergencyRegistry
+    function openEmergency(
+        address patient,
+        address practitioner,
+        address organisation,
+        Role organisationRole,
+        Jurisdiction jurisdiction,
+        EmergencyReason reason
+    ) external returns (EmergencyId emergencyId) {
+        _requireOpen();
+        _requireController(practitioner);
+        if (reason == EmergencyReason.None || patient == practitioner || patient == address(0)) {
+            revert Errors.EmergencyRegistry_Missing();
+        }
+        _requireMayOpen(practitioner, organisation, organisationRole, jurisdiction);
+        Latest storage latest = _latest[_pair(patient, practitioner)];
+        if (block.timestamp < latest.openUntil) revert Errors.EmergencyRegistry_Open(latest.openUntil);
+
+        uint16 number = ++latest.count;
+        uint40 until = uint40(block.timestamp) + EMERGENCY_WINDOW;
+        latest.openUntil = until;
+        emergencyId = _emergencyId(patient, practitioner, number);
+        _emergencies[emergencyId] = Emergency({
+            organisation: organisation,
+            openedAt: uint40(block.timestamp),
+            reason: reason,
+            verdict: Verdict.Unreviewed,
+            appealed: false,
+            number: number
+        });
+
+        emit EmergencyOpened(
+            emergencyId,
+            patient,
+            practitioner,
+            organisation,
+            reason,
+            number,
+            until,
+            uint40(block.timestamp) + REVIEW_WINDOW
+        );
+    }
+
+    /// @inheritdoc IEmergencyRegistry
+    function reviewEmergency(
+        address patient,
+        address practitioner,
+        uint16 number,
+        Verdict verdict,
+        bytes32 evidence
+    ) external {
+        (EmergencyId emergencyId, Emergency storage emergency) = _existing(patient, practitioner, number);
+        EmergencyDesk storage desk = _desks[emergency.organisation];
+        Verdict old = emergency.verdict;
+        _requireController(desk.privacyOfficer);
+        if (desk.privacyOfficer == practitioner || _caller() == _participants.controllerOf(practitioner)) {
+            revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.OwnCase);
+        }
+        if (old != Verdict.Unreviewed && old != Verdict.Overdue) {
+            revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.AlreadyJudged);
+        }
+        _requireVerdict(verdict, evidence);
+
+        emergency.verdict = verdict;
+        if (old == Verdict.Overdue) --desk.overdue;
+        uint40 suspended = _judge(practitioner, old, verdict);
+
+        emit EmergencyReviewed(emergencyId, _caller(), practitioner, old, verdict, evidence, suspended);
+    }
+
+    /// @inheritdoc IEmergencyRegistry
+    function markOverdue(address patient, address practitioner, uint16 number) external {
+        (EmergencyId emergencyId, Emergency storage emergency) = _existing(patient, practitioner, number);
+        if (emergency.verdict == Verdict.Overdue) {
+            revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.AlreadyMarked);
+        }
+        if (emergency.verdict != Verdict.Unreviewed) {
+            revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.AlreadyJudged);
+        }
+        if (block.timestamp < emergency.openedAt + REVIEW_WINDOW) {
+            revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.NotDue);
+        }
+
+        emergency.verdict = Verdict.Overdue;
+        uint32 overdue = ++_desks[emergency.organisation].overdue;
+
+        emit EmergencyOverdue(emergencyId, emergency.organisation, overdue);
+    }
+
+    /// @inheritdoc IEmergencyRegistry
+    function settleAppeal(
+        address patient,
+        address practitioner,
+        uint16 number,
+        Role organisationRole,
+        Jurisdiction jurisdiction,
+        Verdict verdict,
+        bytes32 evidence
+    ) external {
+        (EmergencyId emergencyId, Emergency storage emergency) = _existing(patient, practitioner, number);
+        Verdict old = emergency.verdict;
+        _requireAccreditorOf(emergency.organisation, organisationRole, jurisdiction);
+        if (old != Verdict.Justified && old != Verdict.Unjustified) {
+            revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.NotJudged);
+        }
+        if (emergency.appealed) revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.AlreadyAppealed);
+        _requireVerdict(verdict, evidence);
+
+        emergency.verdict = verdict;
+        emergency.appealed = true;
+        uint40 suspended = _judge(practitioner, old, verdict);
+
+        emit EmergencyAppealed(emergencyId, _caller(), practitioner, old, verdict, evidence, suspended);
+    }
+
+    /* INTERNAL */
+
+    /// @dev The one predicate of authority: the caller is the controller of now.
+    function _requireController(address subject) private view {
+        address controller = _participants.controllerOf(subject);
+        if (_caller() != controller) revert Errors.EmergencyRegistry_NotController(subject, _caller(), controller);
+    }
+
+    function _requireMayOpen(
+        address practitioner,
+        address organisation,
+        Role organisationRole,
+        Jurisdiction jurisdiction
+    ) private view {
+        if (!_participants.isActive(practitioner, Role.Practitioner, jurisdiction)) {
+            revert Errors.EmergencyRegistry_NotAccredited(practitioner, Role.Practitioner, jurisdiction);
+        }
+        bool works = _participants.isAffiliated(organisation, practitioner) &&
+            _participants.isActive(organisation, organisationRole, jurisdiction);
+        if (!works) revert Errors.EmergencyRegistry_NotAccredited(organisation, organisationRole, jurisdiction);
+        EmergencyDesk storage desk = _desks[organisation];
+        if (desk.privacyOfficer == address(0) || desk.overdue != 0) {
+            revert Errors.EmergencyRegistry_Suspended(organisation);
+        }
+        if (block.timestamp < _conduct[practitioner].suspendedUntil) {
+            revert Errors.EmergencyRegistry_Suspended(practitioner);
+        }
+    }
+
+    function _requireAccreditorOf(address organisation, Role role, Jurisdiction jurisdiction) private view {
+        (, Credential memory credential) = _participants.credentialOf(organisation, role, jurisdiction);
+        address caller = _caller();
+        if (credential.issuer == address(0) || _participants.controllerOf(credential.issuer) != caller) {
+            revert Errors.EmergencyRegistry_NotAccredited(caller, role, jurisdiction);
+        }
+    }
+
+    function _requireVerdict(Verdict verdict, bytes32 evidence) private pure {
+        bool given = verdict == Verdict.Justified || verdict == Verdict.Unjustified;
+        if (!given || evidence == bytes32(0)) revert Errors.EmergencyRegistry_Missing();
+    }
+
+    /// @dev Moves the practitioner's count with the verdict; with none left the suspension ends.
+    function _judge(address practitioner, Verdict old, Verdict verdict) private returns (uint40) {
+        Conduct storage conduct = _conduct[practitioner];
+        if (old != Verdict.Unjustified && verdict == Verdict.Unjustified) {
+            ++conduct.unjustified;
+            conduct.suspendedUntil = uint40(block.timestamp) + SUSPENSION;
+        } else if (old == Verdict.Unjustified && verdict == Verdict.Justified) {
+            if (--conduct.unjustified == 0) conduct.suspendedUntil = 0;
+        }
+        return conduct.suspendedUntil;
+    }
+
+    function _existing(
+        address patient,
+        address practitioner,
+        uint16 number
+    ) private view returns (EmergencyId emergencyId, Emergency storage emergency) {
+        emergencyId = _emergencyId(patient, practitioner, number);
+        emergency = _emergencies[emergencyId];
+        if (emergency.openedAt == 0) revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.NoneSuch);
+    }
+
+    function _emergencyId(address patient, address practitioner, uint16 number) private view returns (EmergencyId) {
+        return EmergencyId.wrap(keccak256(abi.encode(block.chainid, address(this), patient, practitioner, number)));
+    }
+
+    function _pair(address patient, address practitioner) private pure returns (bytes32) {
+        return keccak256(abi.encode(patient, practitioner));
+    }
+
+    /* VIEWS */
+
+    /// @inheritdoc IEmergencyRegistry
+    function isOpen(address patient, address practitioner) external view returns (bool) {
+        return block.timestamp < _latest[_pair(patient, practitioner)].openUntil;
+    }
+
+    /// @inheritdoc IEmergencyRegistry
+    function emergencyOf(
+        address patient,
+        address practitioner,
+        uint16 number
+    ) external view returns (EmergencyId emergencyId, Emergency memory emergency, uint40 until, uint40 reviewDue) {
+        emergencyId = _emergencyId(patient, practitioner, number);
+        emergency = _emergencies[emergencyId];
+        if (emergency.openedAt != 0) {
+            until = emergency.openedAt + EMERGENCY_WINDOW;
+            reviewDue = emergency.openedAt + REVIEW_WINDOW;
+        }
+    }
+
+    /// @inheritdoc IEmergencyRegistry
+    function emergenciesOf(
+        address patient,
+        address practitioner
+    ) external view returns (uint16 count, uint40 openUntil) {
+        Latest storage latest = _latest[_pair(patient, practitioner)];
+        return (latest.count, latest.openUntil);
+    }
+
+    /// @inheritdoc IEmergencyRegistry
+    function deskOf(address organisation) external view returns (EmergencyDesk memory) {
+        return _desks[organisation];
+    }
+
+    /// @inheritdoc IEmergencyRegistry
+    function suspendedUntil(address practitioner) external view returns (uint40) {
+        return _conduct[practitioner].suspendedUntil;
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+/// @notice keccak256(chain, contract, patient, practitioner, number).
+type EmergencyId is bytes32;
+
+/// @notice Why emergency access was opened.
+enum EmergencyReason {
+    None,
+    Unconscious,
+    ThreatToLife,
+    ThreatToOthers,
+    Unidentified,
+    UnableToCommunicate
+}
+
+/// @notice What came of an emergency. Unreviewed -> Overdue -> Justified | Unjustified; Unreviewed -> Justified | Unjustified;
+/// the accreditor's word on appeal is final.
+enum Verdict {
+    Unreviewed,
+    Overdue,
+    Justified,
+    Unjustified
+}
+
+/// @notice One opening of the glass. Slot 0.
+struct Emergency {
+    address organisation;
+    uint40 openedAt;
+    EmergencyReason reason;
+    Verdict verdict;
+    /// @dev True once the accreditor has spoken.
+    bool appealed;
+    uint16 number;
+}
+
+/// @notice An organisation's standing as to emergencies. Slot 0.
+struct EmergencyDesk {
+    address privacyOfficer;
+    /// @dev Reviews missed and not yet made up for; above zero nobody opens the glass for it.
+    uint32 overdue;
+}
