@@ -5,6 +5,7 @@ scripts/lint.py ruff mypy solhint slither    those named
 """
 
 import argparse
+import fnmatch
 import json
 import shutil
 import subprocess
@@ -72,16 +73,23 @@ def slither(paths: list[str]) -> list[str]:
         return [str(report.get("error"))[-3000:]]
     findings = [(key(item), item) for item in report["results"].get("detectors", [])]
     explained = set() if paths else triage(TRIAGE)
-    new = [item for k, item in findings if k not in explained]
+    new = [item for k, item in findings if not any(matches(k, entry) for entry in explained)]
     failures = [f"{item['impact'].lower()} {item['check']}: {item['description'].strip()}" for item in new]
-    stale = explained - {k for k, _ in findings}
+    stale = {entry for entry in explained if not any(matches(k, entry) for k, _ in findings)}
     return failures + [f"{TRIAGE.name} explains {' '.join(k)}, which Slither no longer reports" for k in sorted(stale)]
+
+
+def matches(found: Key, entry: Key) -> bool:
+    """Say whether an entry of the triage file explains a finding; `*` stands for any contract or function."""
+    return all(fnmatch.fnmatchcase(actual, pattern) for actual, pattern in zip(found, entry, strict=True))
 
 
 def key(item: dict[str, Any]) -> Key:
     """Return what identifies a finding without its line: check, contract, function."""
     for element in item.get("elements", []):
         parent = element.get("type_specific_fields", {}).get("parent", {})
+        if element["type"] != "function" and parent.get("type") == "function":
+            element, parent = parent, parent.get("type_specific_fields", {}).get("parent", {})
         if element["type"] == "function":
             return item["check"], parent.get("name", ""), element["name"]
         if element["type"] == "contract":
