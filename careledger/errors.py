@@ -3,6 +3,7 @@
     CareLedgerError
     ├── InputError            mend the input and call again
     │   ├── FormatError       a file or document is not what it says it is
+    │   ├── Misuse            an unknown name, option or setting; exit code 2
     │   ├── KeyReused         the same business key was used for other content
     │   └── NotFound          no such id, name, profile, file
     ├── KeyMaterialError      a key, keystore, mnemonic or password does not serve
@@ -94,6 +95,12 @@ class InputError(CareLedgerError):
 
 class FormatError(InputError):
     """A file or document is not what it says it is."""
+
+
+class Misuse(InputError):
+    """An unknown name, option or setting: nothing was tried."""
+
+    exit_code = 2
 
 
 class KeyReused(InputError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,9 @@ from careledger.errors import CareLedgerError, NotFound
 from careledger.formats.fhir import sources
 from careledger.formats.fhir.model import Resource
 from careledger.formats.fhir.read import read
+from careledger.text import shown
+
+__all__ = ["KEYS", "Row", "as_object", "rows", "sentence", "shown", "write_json"]
 
 KEYS = ("file", "resourceType", "fhirVersion", "subject", "becomes", "dataClasses", "reason")
 """The keys of every object in the JSON answer, null where there is none."""
@@ -24,8 +26,6 @@ GROUP_ABOVE = 40
 """A document of more resources than this is shown in groups."""
 SUBJECTS_COUNTED = 1000
 """Subjects of one group counted; beyond, it is said to be more."""
-
-_ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 Input = str | Path | BinaryIO
 
@@ -149,15 +149,6 @@ def sentence(error: CareLedgerError) -> str:
     """Return what happened, with its capital letter and its full stop."""
     text = error.message.strip()
     return text[:1].upper() + text[1:].rstrip(".") + "."
-
-
-def shown(text: str, limit: int = 200) -> str:
-    """Return outside text as one line that a terminal shows and does not obey.
-
-    Control characters, marks that turn the direction of writing, and lone surrogates are spelt out.
-    """
-    cut = text if len(text) <= limit else text[:limit] + "..."
-    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in _ESCAPED else c for c in cut)
 
 
 # INTERNAL
