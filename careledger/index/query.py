@@ -8,9 +8,10 @@ from typing import Any, Literal, NamedTuple
 
 from careledger.errors import NotFound
 from careledger.index.checkpoint import INDEX_SPAN, Cursor, position, unpack
+from careledger.index.decode import to_column
 from careledger.index.errors import IndexMisused
 from careledger.index.rows import Sorter
-from careledger.index.schema import Shelf
+from careledger.index.schema import Shelf, storage_kind
 from careledger.index.store import Checkpoint, Store
 from careledger.values import BlockHash, Event, TxHash, checksum
 
@@ -193,9 +194,6 @@ class Query:
 
 def _condition(shelf: Shelf, key: str, value: Any) -> tuple[str, str, Any]:
     """Turn one filter ``name`` or ``name__operator`` into a condition."""
-    from careledger.index.decode import to_column
-    from careledger.index.schema import storage_kind
-
     name, split, operator = key.rpartition("__")
     if not split or operator not in OPERATORS:
         name, operator = key, "eq"

@@ -24,6 +24,7 @@ def settle(node: Node, store: Store, tip: Header, *, trust_shorter: bool) -> int
 
     Raises:
         ReorgTooDeep: The chains part below what is final.
+        NodeError: The node failed before the ancestor was known; nothing was undone.
     """
     head = store.checkpoint().head_number
     if head < 0:
@@ -56,8 +57,8 @@ def _ancestor(node: Node, store: Store, head: int, tip: Header, *, trust_shorter
             if number < head and store.header(number + 1) is not None and number > final:
                 return number  # the first block of the index is above: all of it goes
             raise _too_deep(number, final)
-        theirs = node.header(number)
-        if theirs is not None and theirs.hash == ours.hash:
+        # a node that has a later block has this one: "no such block" is its failure, not a deep reorganisation
+        if node.need(number).hash == ours.hash:
             return number
         if number <= final:
             raise _too_deep(number, final)

@@ -51,6 +51,7 @@ class Sync:
         self._sorter = sorter
         self._options = options
         self._start = min(source.start for source in sources)
+        self._settled = False
         self.node_head: int | None = None
         self.sleep: Callable[[float], None] = time.sleep
 
@@ -65,20 +66,30 @@ class Sync:
             IndexStopped: Going on would make the index wrong.
             StorageError: The database refused.
         """
+        if self._settled and self._is_current(to):
+            return True
         self._identify()
         for _ in range(MAX_TURNS):
             tip = self._node.need("latest")
             self.node_head = tip.number
             target = tip.number if to is None else min(to, tip.number)
             reorg.settle(self._node, self._store, tip, trust_shorter=self._options.trust_shorter)
-            self._load(min(target, self._final(tip)))
+            final = self._final(tip)
+            self._load(min(target, final))
             if self._follow(target):
-                self._finish(tip, target)
+                self._finish(final, target)
+                self._settled = True
                 head = self._store.checkpoint().head_number
                 if to is None:
                     return head == tip.number or tip.number < self._start
                 return head >= to or to < self._start
         raise NodeMisbehaved("the node changed its chain a thousand times in one round.", fix="Use another node.")
+
+    def _is_current(self, to: int | None) -> bool:
+        """Tell by one request that nothing has happened: the same latest block is the same chain."""
+        tip, head = self._node.need("latest"), self._store.checkpoint()
+        self.node_head = tip.number
+        return to is None and (tip.number, tip.hash) == (head.head_number, head.head_hash)
 
     # WHOSE CHAIN
 
@@ -205,10 +216,10 @@ class Sync:
         self._store.commit(batch)
         return True
 
-    def _finish(self, tip: Header, target: int) -> None:
+    def _finish(self, final: int, target: int) -> None:
         """Mark what has become final, and make the secondary indexes after the first load."""
         head = self._store.checkpoint()
-        final = min(self._final(tip), head.head_number)
+        final = min(final, head.head_number)
         if final > head.final_number:
             self._store.advance_final(final)
         if head.head_number >= target and "indexed" not in self._store.meta():

@@ -21,7 +21,7 @@ from tests.sdk.index.campaign import WINDOW, built, copy_database, count_steps, 
 from tests.sdk.index.index_fakes import FakeChain
 
 DEPTHS = [*range(1, 9), *(pytest.param(depth, marks=pytest.mark.deep) for depth in range(9, 65))]
-WIDE = Options(window=70, pause=0.0)
+TWICE = Options(window=20, pause=0.0)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_X1_sync__when_killed_at_any_step__restart_equals_clean_run(memory: Path
         assert rows(chain, path) == want, f"killed at step {step}, {passed[step - 1]}"
 
 
-@pytest.mark.parametrize("depth", [1, 2, 5, *(pytest.param(depth, marks=pytest.mark.deep) for depth in (8, 11))])
+@pytest.mark.parametrize("depth", [1, 3, *(pytest.param(depth, marks=pytest.mark.deep) for depth in (2, 5, 8, 11))])
 def test_X2_sync__given_reorg__when_killed_at_any_step__equals_clean_run(memory: Path, depth: int) -> None:
     chain = grown()
     saved, path = memory / "saved.db", memory / "case.db"
@@ -71,26 +71,27 @@ def test_X2_sync__given_reorg__when_killed_at_any_step__equals_clean_run(memory:
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_X2_sync__given_reorg_of_depth__equals_clean_run(memory: Path, depth: int) -> None:
     """Depths at several offsets: how many blocks the index has read since the reorganised ones were mined."""
+    options = Options(window=depth + 6, pause=0.0)
     for offset in (0, 1, 5):
         for longer in (0, 2):
-            chain = FakeChain().grow(80 + offset)
-            with open_index(chain, ":memory:", WIDE) as index:
+            chain = FakeChain().grow(depth + 12 + offset)
+            with open_index(chain, ":memory:", options) as index:
                 index.sync(to=chain.head - offset)
                 chain.reorg(depth, longer=longer)
                 index.sync()
-                assert index.dump() == built(chain, WIDE), f"depth {depth}, offset {offset}, longer by {longer}"
+                assert index.dump() == built(chain, options), f"depth {depth}, offset {offset}, longer by {longer}"
                 assert index.status().undone == max(0, depth - offset)
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 1), (3, 5), (5, 3), (8, 8)])
 def test_X2_sync__given_two_reorgs_in_a_row__equals_clean_run(first: int, second: int) -> None:
-    chain = FakeChain().grow(80)
-    with open_index(chain, ":memory:", WIDE) as index:
+    chain = FakeChain().grow(30)
+    with open_index(chain, ":memory:", TWICE) as index:
         index.sync()
         for fork, depth in enumerate((first, second)):
             chain.reorg(depth, offset=fork + 1, fork=fork + 1)
             index.sync()
-        assert index.dump() == built(chain, WIDE)
+        assert index.dump() == built(chain, TWICE)
 
 
 @pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.deep)])
