@@ -35,7 +35,7 @@ mutate: build ## change the contracts on purpose and count the tests that notice
 lint: install ## ruff, mypy, solhint, slither
 	@$(RUN) scripts/lint.py
 
-prove: install ## the model checker on the cores, symbolic proofs on the bytecode
+prove: build ## the model checker on the cores, symbolic proofs on the bytecode
 	@$(RUN) scripts/prove.py
 
 gates: install ## reproducible artifacts, size, threats traced
