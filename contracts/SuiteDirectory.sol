@@ -34,8 +34,8 @@ contract SuiteDirectory is ISuiteDirectory, AccessManaged {
     function list(address at, bytes32 name, uint64 createdAtBlock_) external restricted returns (uint16 number) {
         if (at.code.length == 0) revert Errors.SuiteDirectory_NoCode(at);
         if (_listings[at].listedAtBlock != 0) revert Errors.SuiteDirectory_AlreadyListed(at);
-        if (createdAtBlock_ < _createdAtBlock || createdAtBlock_ > block.number) {
-            revert Errors.SuiteDirectory_ImpossibleBlock(createdAtBlock_, _createdAtBlock, block.number);
+        if (createdAtBlock_ > block.number) {
+            revert Errors.SuiteDirectory_ImpossibleBlock(createdAtBlock_, block.number);
         }
 
         number = uint16(_contracts.length);

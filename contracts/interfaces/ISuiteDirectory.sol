@@ -24,7 +24,7 @@ interface ISuiteDirectory {
 
     /// @notice Lists a contract.
     /// @dev Emits {ContractListed}. Governance.
-    /// Requirements: The address holds code and is not listed. The creation block lies between the directory's own and now.
+    /// Requirements: The address holds code and is not listed. The creation block is not in the future.
     /// @param at The contract.
     /// @param name Its name as in its artifact, ASCII, left-aligned, at most 32 bytes.
     /// @param createdAtBlock The block of its creation.
@@ -45,7 +45,7 @@ interface ISuiteDirectory {
     /// @notice The release, ASCII, left-aligned ("1.0.0").
     function release() external view returns (bytes32);
 
-    /// @notice The block in which the directory was created: no event of the suite is older.
+    /// @notice The block in which the directory was created.
     function createdAtBlock() external view returns (uint64);
 
     /// @notice How many contracts are listed.

@@ -28,9 +28,9 @@ library Errors {
     /// @notice Thrown when an address is listed a second time.
     /// @custom:fix Nothing to do; read the listing it has.
     error SuiteDirectory_AlreadyListed(address at);
-    /// @notice Thrown when a listing claims to have been created in a block that cannot be.
+    /// @notice Thrown when a listing claims to have been created in a block that is yet to come.
     /// @custom:fix Give the block of the deployment's receipt.
-    error SuiteDirectory_ImpossibleBlock(uint64 createdAtBlock, uint64 notBefore, uint256 notAfter);
+    error SuiteDirectory_ImpossibleBlock(uint64 createdAtBlock, uint256 notAfter);
     /// @notice Thrown when asking for a contract that the suite does not list.
     /// @custom:fix Compare the name or address with the suite's listings.
     error SuiteDirectory_NotListed(address at);

@@ -1,0 +1,124 @@
+"""Deploying a suite: every contract in the order of its dependencies, wired and listed, and resumable.
+
+Each step is an act with its own key in the sender's journal. Killed anywhere and started again, it goes on where it
+was: what has been deployed is found by its key, never deployed twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from careledger import __version__
+from careledger.chain.abi import artifacts
+from careledger.chain.calls import Call
+from careledger.chain.sender import Sender
+from careledger.chain.suite import DIRECTORY, word
+from careledger.errors import InputError, NodeMisbehaved, SuiteError
+from careledger.steps import step
+from careledger.values import Address, Receipt, checksum
+
+__all__ = ["Deployment", "deploy"]
+
+FORWARDER_NAME = "CareLedger Forwarder"
+
+ORDER: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("AccessManager", ("=admin",)),
+    (DIRECTORY, ("AccessManager", "=suite", "=release")),
+    ("ERC2771Forwarder", ("=forwarder",)),
+    ("ParticipantRegistry", ("AccessManager", "ERC2771Forwarder")),
+    ("GuardianRegistry", ("AccessManager", "ERC2771Forwarder", "ParticipantRegistry")),
+    ("EmergencyRegistry", ("AccessManager", "ERC2771Forwarder", "ParticipantRegistry")),
+    (
+        "ConsentRegistry",
+        ("AccessManager", "ERC2771Forwarder", "ParticipantRegistry", "GuardianRegistry", "EmergencyRegistry"),
+    ),
+    ("RecordRegistry", ("AccessManager", "ERC2771Forwarder", "ParticipantRegistry")),
+)
+"""Contracts in the order of their dependencies, with their constructor arguments; ``=`` marks a value, not a contract."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What a deployment made."""
+
+    chain_id: int
+    instance: str
+    release: str
+    contracts: dict[str, Address]
+    gas: dict[str, int]
+    """Gas of each creation."""
+
+    @property
+    def directory(self) -> Address:
+        """The one address to pass on."""
+        return self.contracts[DIRECTORY]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``deployments/<chain>/<instance>.json`` holds: no host, no secret."""
+        return {
+            "chainId": self.chain_id, "instance": self.instance, "release": self.release,
+            "suite": self.directory, "contracts": dict(self.contracts),
+        }  # fmt: skip
+
+
+def deploy(
+    sender: Sender,
+    *,
+    instance: str = "main",
+    release: str = __version__,
+    progress: Callable[[str], None] | None = None,
+) -> Deployment:
+    """Deploy a suite and list it in its directory; started again, go on where it was.
+
+    Args:
+        sender: Pays, and is the first administrator of the access manager.
+        instance: Tells deployments on one chain apart; ASCII, at most 20 characters.
+        release: What the directory states as its release.
+        progress: Told the name of each contract once it stands.
+
+    Raises:
+        InputError: The name does not fit.
+        SuiteError: A contract of an earlier run is not where it should be.
+    """
+    if not instance.isascii() or not 0 < len(instance) <= 20:
+        raise InputError(f"{instance!r} does not name an instance", fix="Use 1 to 20 ASCII characters.")
+    values: dict[str, Any] = {
+        "=admin": sender.address, "=forwarder": FORWARDER_NAME,
+        "=suite": word(f"CareLedger {instance}"), "=release": word(release),
+    }  # fmt: skip
+    contracts: dict[str, Address] = {}
+    blocks: dict[str, int] = {}
+    gas: dict[str, int] = {}
+    for name, arguments in ORDER:
+        filled = [values[item] if item.startswith("=") else contracts[item] for item in arguments]
+        data = artifacts().load(name).encode_deploy(*filled)
+        receipt = sender.submit(Call(to=None, data=data), key=f"deploy/{instance}/{name}")
+        contracts[name], blocks[name], gas[name] = _created(sender, name, receipt), receipt.block or 0, receipt.gas
+        step(f"deploy.{name}")
+        if progress:
+            progress(name)
+    _list(sender, instance, contracts, blocks)
+    return Deployment(sender.connection.chain_id, instance, release, contracts, gas)
+
+
+def _created(sender: Sender, name: str, receipt: Receipt[None]) -> Address:
+    """Return where a creation put its contract, having seen code there."""
+    found = sender.connection.rpc.request("eth_getTransactionReceipt", [receipt.tx])
+    if not found or not found.get("contractAddress"):
+        raise NodeMisbehaved(f"the receipt of {name}'s creation names no contract", fix="Ask another node.")
+    at = checksum(found["contractAddress"])
+    if not sender.connection.code(at):
+        raise SuiteError(f"{name} is not at {at}, where its creation put it", fix="Deploy under another instance name.")
+    return at
+
+
+def _list(sender: Sender, instance: str, contracts: dict[str, Address], blocks: dict[str, int]) -> None:
+    directory = artifacts().load(DIRECTORY)
+    for name, at in contracts.items():
+        if name == DIRECTORY:
+            continue
+        data = directory.encode_call("list", at, word(name), blocks[name])
+        sender.submit(Call(to=contracts[DIRECTORY], data=data), key=f"deploy/{instance}/list/{name}")
+        step(f"deploy.listed.{name}")

@@ -1,0 +1,288 @@
+"""``CareLedger``: one object for a suite on a chain, as one party sees it."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import platformdirs
+
+from careledger.chain.abi import artifacts
+from careledger.chain.connection import Connection
+from careledger.chain.deploy import Deployment, deploy
+from careledger.chain.fees import FeePolicy
+from careledger.chain.journal import Journal
+from careledger.chain.local import LocalChain
+from careledger.chain.rpc import Rpc
+from careledger.chain.sender import Sender
+from careledger.chain.signers import Signer
+from careledger.chain.suite import Suite
+from careledger.errors import InputError
+from careledger.index import Index, IndexedEvent, Source
+from careledger.privacy.openers import Opener
+from careledger.resources.consents import Consents
+from careledger.resources.emergencies import Emergencies
+from careledger.resources.guardians import Guardians
+from careledger.resources.participants import Participants
+from careledger.resources.records import Records
+from careledger.storage import Store
+from careledger.values import Address
+
+__all__ = ["CareLedger"]
+
+APP = "careledger"
+
+
+class CareLedger:
+    """A suite on a chain, as one party sees it. Make it with :meth:`connect` or :meth:`local`.
+
+    ``participants``, ``guardians``, ``emergencies``, ``consents`` and ``records`` are its resources; ``events`` reads what
+    happened. Thread-safe.
+
+    Example:
+        >>> with CareLedger.local(engine="in-process") as care:  # doctest: +SKIP
+        ...     care.suite.release, care.suite.unmodified
+        ('0.1.0', True)
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        suite: Suite,
+        *,
+        signer: Signer | None = None,
+        opener: Opener | None = None,
+        home: Path,
+        store: Store,
+        index_url: str = ":memory:",
+        policy: FeePolicy | None = None,
+        poll: float = 1.0,
+        chain: LocalChain | None = None,
+        owned: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
+        self.connection, self.suite, self.signer, self.opener = connection, suite, signer, opener
+        self.home, self.store, self.chain = home, store, chain
+        self._index_url, self._policy, self._poll = index_url, policy, poll
+        self._owned = owned
+        self._sender: Sender | None = None
+        self._index: Index | None = None
+        self._lock = threading.RLock()
+        self._retired: dict[str, bool] = {}
+        self.participants = Participants(self)
+        self.guardians = Guardians(self)
+        self.emergencies = Emergencies(self)
+        self.consents = Consents(self)
+        self.records = Records(self)
+
+    # WHERE IT COMES FROM
+
+    @classmethod
+    def connect(
+        cls,
+        rpc: str | list[str] | Connection,
+        *,
+        suite: str,
+        signer: Signer | None = None,
+        opener: Opener | None = None,
+        chain_id: int | None = None,
+        home: str | Path | None = None,
+        store: str | Store | None = None,
+        index: str = ":memory:",
+        accept_modified: bool = False,
+        allow_plain_http: bool = False,
+        public_rpc: Literal["warn", "allow", "refuse"] = "warn",
+        finality: int | None = None,
+        policy: FeePolicy | None = None,
+    ) -> CareLedger:
+        """Connect to a suite on a chain, having compared its code.
+
+        Args:
+            rpc: The node's URL, several of them, an IPC path, or a connection.
+            suite: Address of the ``SuiteDirectory``.
+            signer: Who acts; reading works without.
+            opener: Who opens sealed records; reading the chain works without.
+            chain_id: The chain it must be.
+            home: Where the journal is kept; the user's data folder when not given.
+            store: Where sealed records lie: a folder or any fsspec URL; a folder in ``home`` when not given.
+            index: Where the index is kept: ``:memory:``, a file, or an SQLAlchemy URL.
+            accept_modified: Go on although code differs from this package's release.
+            allow_plain_http: Allow http to a node that is not on this machine.
+            public_rpc: What to do when questions about patients would go to a public node.
+            finality: Blocks behind the head that count as final; the chain's own rule when not given.
+            policy: Fees.
+
+        Raises:
+            NodeError: The node does not answer, or not as a node.
+            WrongChain: The node is on another chain.
+            SuiteError: No suite is there, or its code differs (``SuiteModified``).
+        """
+        if isinstance(rpc, Connection):
+            connection = rpc
+        else:
+            node = Rpc(rpc, allow_plain_http=allow_plain_http, public_rpc=public_rpc)
+            connection = Connection(node, chain_id, finality=finality)
+        found = Suite.read(connection, suite)
+        found.require(accept_modified=accept_modified)
+        folder = Path(home) if home is not None else Path(platformdirs.user_data_dir(APP))
+        return cls(
+            connection, found, signer=signer, opener=opener, home=folder, store=_store(store, folder), index_url=index,
+            policy=policy,
+        )  # fmt: skip
+
+    @classmethod
+    def local(
+        cls,
+        *,
+        engine: Literal["auto", "anvil", "in-process"] = "auto",
+        home: str | Path | None = None,
+        store: str | Store | None = None,
+        instance: str = "local",
+        **options: Any,
+    ) -> CareLedger:
+        """Start a local chain with a fresh suite on it; the first development account governs it.
+
+        Args:
+            engine: ``anvil``, ``in-process`` (py-evm, needs ``careledger[local]``), or whichever is there.
+            home: Where journal and store are kept; a temporary folder, removed by ``close``, when not given.
+            store: As for :meth:`connect`.
+            instance: Name of the deployment.
+            **options: For ``LocalChain``.
+        """
+        owned = tempfile.TemporaryDirectory(prefix="careledger-") if home is None else None
+        folder = Path(owned.name) if owned else Path(home or ".")
+        chain = LocalChain(engine=engine, **options).start()
+        try:
+            signer = chain.signer(0)
+            sender = _sender(chain.connection, signer, folder, None, 0.05)
+            made: Deployment = deploy(sender, instance=instance)
+            suite = Suite.read(chain.connection, made.directory)
+            care = cls(
+                chain.connection, suite, signer=signer, home=folder, store=_store(store, folder), poll=0.05,
+                chain=chain, owned=owned,
+            )  # fmt: skip
+            care._sender = sender
+            return care
+        except BaseException:
+            chain.stop()
+            if owned:
+                owned.cleanup()
+            raise
+
+    def as_(self, signer: Signer | None = None, *, opener: Opener | None = None) -> CareLedger:
+        """Return the same suite as another party sees it; chain, store and home are shared."""
+        return CareLedger(
+            self.connection, self.suite, signer=signer or self.signer, opener=opener or self.opener, home=self.home,
+            store=self.store, index_url=self._index_url, policy=self._policy, poll=self._poll,
+        )  # fmt: skip
+
+    # ACTING
+
+    @property
+    def sender(self) -> Sender:
+        """What sends this party's transactions, with its journal.
+
+        Raises:
+            InputError: There is no signer.
+        """
+        with self._lock:
+            if self._sender is None:
+                if self.signer is None:
+                    raise InputError(
+                        "there is nobody to sign", why="This client only reads.", fix="Connect with signer=..."
+                    )
+                self._sender = _sender(self.connection, self.signer, self.home, self._policy, self._poll)
+            return self._sender
+
+    @property
+    def me(self) -> Address:
+        """The signer's account."""
+        return Address(self.sender.address)
+
+    def require_open(self, contract: str) -> None:
+        """Refuse to make an entry in a contract that has been retired.
+
+        Raises:
+            ContractError: ``Module_Retired``, as the contract itself would say.
+        """
+        with self._lock:
+            if contract not in self._retired:
+                listing = self.suite[contract]
+                artifact = artifacts().load(contract)
+                self._retired[contract] = bool(self.connection.read(artifact, listing.address, "isRetired"))
+            if self._retired[contract]:
+                from careledger.chain.reverts import contract_error
+
+                selector = artifacts().load("Errors")
+                entry = next(item for item in selector.errors if item.name == "Module_Retired")
+                at = bytes.fromhex(self.suite[contract].address[2:]).rjust(32, b"\0")
+                raise contract_error(entry.selector + at)
+
+    # READING
+
+    @property
+    def index(self) -> Index:
+        """The local index of the suite's events, synced by :meth:`sync`."""
+        with self._lock:
+            if self._index is None:
+                names = [item for item in self.suite.listings if item.name != "ERC2771Forwarder"]
+                found = [
+                    Source(item.name, item.address, artifacts().load(item.name).abi, item.created_at) for item in names
+                ]
+                self._index = Index(self.connection.rpc, found, self._index_url)
+            return self._index
+
+    def sync(self) -> Index:
+        """Bring the index up to the chain's head and return it."""
+        self.connection.rpc.before_patient_read()
+        self.index.sync()
+        return self.index
+
+    def events(
+        self, *, after: str | None = None, finality: Literal["included", "final"] = "included"
+    ) -> Iterator[IndexedEvent]:
+        """Yield the suite's events in order, reversals included; ``event.cursor`` is where to go on.
+
+        Args:
+            after: The cursor of the last event handled; from the first event when not given.
+            finality: ``final`` never reverses.
+        """
+        return self.sync().events(after=after, finality=finality)
+
+    # ENDING
+
+    def close(self) -> None:
+        """Let go of index, chain and temporary folder; what was kept stays kept."""
+        with self._lock:
+            if self._index is not None:
+                self._index.close()
+                self._index = None
+            if self.chain is not None:
+                self.chain.stop()
+            if self._owned is not None:
+                self._owned.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<CareLedger suite {self.suite.directory} on chain {self.connection.chain_id}>"
+
+
+def _store(store: str | Store | None, home: Path) -> Store:
+    if isinstance(store, Store):
+        return store
+    if store is None:
+        home.mkdir(parents=True, exist_ok=True)
+        return Store(home / "store")
+    return Store(store)
+
+
+def _sender(connection: Connection, signer: Signer, home: Path, policy: FeePolicy | None, poll: float) -> Sender:
+    journal = Journal.in_folder(home / "journal", scope=connection.scope, sender=signer.address)
+    return Sender(connection, signer, journal, policy=policy, poll=poll)

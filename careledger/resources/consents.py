@@ -1,0 +1,513 @@
+"""Who may read what, for what: directives, standing denials, base policies, decisions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from careledger.chain.typed import TypedData
+from careledger.codes import Basis, ConsentReason, DataClass, Purpose, Reason, Role, Rule, Will
+from careledger.errors import InputError, NotFound
+from careledger.privacy.commitments import commit, new_salt
+from careledger.redact import Secret
+from careledger.resources.base import Resource, SignedTerms, Terms, address_of
+from careledger.resources.scope import (
+    ORDINARY,
+    SENSITIVE,
+    ZERO_WORD,
+    Limits,
+    classes_of,
+    mask_of,
+    pack_directive,
+    scope_word,
+    unpack_directive,
+)  # fmt: skip
+from careledger.resources.words import in_words
+from careledger.values import (
+    ZERO_ADDRESS,
+    Address,
+    Bytes32,
+    Decision,
+    DirectiveId,
+    PartyRef,
+    Prepared,
+    Receipt,
+    Wait,
+    bytes32,
+    from_hex,
+    keccak,
+    to_hex,
+)  # fmt: skip
+
+__all__ = ["ConsentReceipt", "ConsentTerms", "Consents", "Directive", "RoleRef"]
+
+DAY = 86_400
+GRANT_DAYS = 7
+"""How long a signed grant may be carried to the chain."""
+
+_GRANT = (
+    ("patient", "address"), ("recipientKind", "string"), ("recipient", "address"), ("role", "string"),
+    ("jurisdiction", "uint32"), ("purpose", "string"), ("permits", "string[]"), ("denies", "string[]"),
+    ("notBefore", "uint40"), ("expiresAt", "uint40"), ("limited", "bool"), ("receipt", "bytes32"),
+    ("replaces", "uint40"), ("epoch", "uint32"), ("deadline", "uint40"),
+)  # fmt: skip
+_REVOCATION = (
+    ("patient", "address"), ("recipientKind", "string"), ("recipient", "address"), ("role", "string"),
+    ("jurisdiction", "uint32"), ("purpose", "string"), ("reason", "uint8"), ("version", "uint40"), ("epoch", "uint32"),
+    ("deadline", "uint40"),
+)  # fmt: skip
+_DENIAL = (
+    ("patient", "address"), ("denied", "string[]"), ("emergencyDenied", "string[]"), ("version", "uint40"),
+    ("epoch", "uint32"), ("deadline", "uint40"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RoleRef:
+    """A recipient that is everybody accredited in a role somewhere ("any research institution in Switzerland")."""
+
+    role: Role
+    jurisdiction: int
+    """ISO 3166-1 numeric × 1000 + subdivision."""
+
+
+@dataclass(frozen=True)
+class ConsentReceipt:
+    """What the patient keeps: the whole agreement and the salt that opens its commitment (ISO/IEC TS 27560 fields).
+
+    On chain is ``commitment`` alone. Keep it sealed: whoever holds it can show what was agreed.
+    """
+
+    document: Mapping[str, Any]
+    salt: Secret
+    limits: Limits
+
+    @property
+    def document_commitment(self) -> bytes:
+        """The salted commitment to the document."""
+        text = json.dumps(self.document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        return commit("careledger.receipt.v1", self.salt, ("bytes", text))
+
+    @property
+    def commitment(self) -> bytes:
+        """What the event carries: the limits' hash over the document's commitment."""
+        return self.limits.opening(self.document_commitment)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every part, salt included: for sealed storage only."""
+        return {"document": dict(self.document), "salt": to_hex(self.salt.reveal()), "limits": self.limits.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ConsentReceipt:
+        """Read what ``to_json`` wrote."""
+        return cls(data["document"], Secret(from_hex(data["salt"]), "salt"), Limits.from_json(data["limits"]))
+
+
+@dataclass(frozen=True)
+class ConsentTerms(Terms):
+    """What a patient is asked to agree to."""
+
+    call: Mapping[str, Any]
+    """The terms as the contract takes them."""
+    receipt: ConsentReceipt
+    patient: PartyRef
+    to: PartyRef | RoleRef
+    purpose: Purpose
+    permits: frozenset[DataClass]
+    denies: frozenset[DataClass]
+    not_before: int
+    expires_at: int
+    version: int
+
+    def in_words(self, language: str = "en") -> str:
+        """Return what the patient reads, in English, German or Chinese (``en``, ``de``, ``zh``).
+
+        Raises:
+            InputError: Another language.
+        """
+        return in_words(self, language)
+
+
+@dataclass(frozen=True)
+class Directive:
+    """A directive as it stands."""
+
+    id: DirectiveId
+    patient: PartyRef
+    to: PartyRef | RoleRef
+    purpose: Purpose
+    permits: frozenset[DataClass]
+    denies: frozenset[DataClass]
+    not_before: int
+    expires_at: int
+    version: int
+    revoked: bool
+    limited: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every field."""
+        from careledger.values import plain
+
+        data: dict[str, Any] = plain({**vars(self)})
+        return data
+
+
+class Consents(Resource):
+    """A patient's directives. Denial beats permission."""
+
+    contract = "ConsentRegistry"
+
+    # AGREEING
+
+    def draft(
+        self, *, patient: PartyRef, to: PartyRef | RoleRef, purpose: Purpose,
+        classes: Iterable[DataClass] | None = None, denies: Iterable[DataClass] | None = None, for_days: int = 90,
+        not_before: int | None = None, limits: Limits | None = None, notice: Mapping[str, Any] | None = None,
+    ) -> ConsentTerms:  # fmt: skip
+        """Draft what a patient is asked to agree to, for the version in force now.
+
+        Args:
+            patient: The pseudonym.
+            to: A person, an organisation, or a role in a jurisdiction.
+            purpose: One purpose; another purpose is another consent.
+            classes: Classes permitted; all ordinary ones when not given, which is the profile that does not stand out.
+            denies: Exceptions; all sensitive classes that are not permitted when not given.
+            for_days: How long it lasts.
+            not_before: First second; now when not given.
+            limits: An author or a data period, opened in questions only.
+            notice: More fields of the consent receipt, such as controller, policy URL, language; never on chain.
+
+        Raises:
+            InputError: No class, an unknown one, or no days.
+        """
+        permits = frozenset(classes if classes is not None else ORDINARY)
+        denied = frozenset(denies) if denies is not None else SENSITIVE - permits
+        if not permits | denied or for_days <= 0:
+            raise InputError("a directive permits or denies something, for at least a day", fix="Name classes and days.")
+        start = self.now() if not_before is None else not_before
+        end = start + for_days * DAY
+        scope = scope_word(to, purpose)
+        _, current = self._standing(patient, scope)
+        version, found = current["version"] + 1, limits or Limits()
+        receipt = ConsentReceipt(
+            _document(patient, to, purpose, permits, denied, start, end, notice), new_salt(), found
+        )
+        commitment = receipt.commitment
+        flags = 2 if found.any else 0
+        word = pack_directive(mask_of(permits), mask_of(denied), start, end, flags, version)
+        epoch = int(self._care.participants._read("authorityOf", address_of(patient))["epoch"])
+        message = {
+            "patient": address_of(patient), **_named(to), "purpose": purpose.name, "permits": _words(permits),
+            "denies": _words(denied), "notBefore": start, "expiresAt": end, "limited": found.any,
+            "receipt": commitment, "replaces": version - 1, "epoch": epoch,
+            "deadline": self.now() + GRANT_DAYS * DAY,
+        }  # fmt: skip
+        call = {"patient": address_of(patient), "scope": scope, "word": word, "receipt": to_hex(commitment)}
+        typed = TypedData(self.domain, {"ConsentGrant": _GRANT}, "ConsentGrant", message)
+        return ConsentTerms(typed, call, receipt, patient, to, purpose, permits, denied, start, end, version)
+
+    def grant(
+        self, agreed: SignedTerms[ConsentTerms] | ConsentTerms, *, key: str | None = None, wait: Wait = "included",
+        dry_run: bool = False,
+    ) -> Receipt[Directive] | Prepared:  # fmt: skip
+        """Put what a patient agreed to on the chain.
+
+        Args:
+            agreed: Signed terms, which anyone may carry; or bare terms, when the patient itself sends.
+            key: The act's business key; the terms' own receipt when not given.
+            wait: Until when to wait.
+            dry_run: Only say what it would cost.
+
+        Raises:
+            ConsentRegistry_StaleVersion: The terms were used, revoked, or overtaken.
+            Module_NotSignedBy: The signature is not by the patient's controller of now.
+        """
+        terms = agreed.terms if isinstance(agreed, SignedTerms) else agreed
+        name = key or f"grant/{terms.call['receipt']}"
+        how: dict[str, Any] = {
+            "value": lambda r: self._granted(r, terms), "key": name, "wait": wait, "dry_run": dry_run,
+        }  # fmt: skip
+        if isinstance(agreed, SignedTerms):
+            deadline = terms.typed.message["deadline"]
+            return self._write("grantSigned", agreed.signature, dict(terms.call), deadline, **how)
+        return self._write("grant", dict(terms.call), **how)
+
+    def grant_for(
+        self, terms: ConsentTerms, *, will: Will, evidence: bytes, key: str | None = None, wait: Wait = "included",
+        dry_run: bool = False,
+    ) -> Receipt[Directive] | Prepared:  # fmt: skip
+        """Grant as the patient's steward or guardian, saying on what expression of will.
+
+        Raises:
+            ConsentRegistry_NotAuthorised: The sender is neither.
+            ConsentRegistry_StewardLimit: A steward granting to itself beyond treatment and payment.
+        """
+        return self._write(
+            "grantFor", dict(terms.call), self._act(will, evidence), value=lambda r: self._granted(r, terms),
+            key=key or f"grant/{terms.call['receipt']}", wait=wait, dry_run=dry_run, content=dict(terms.call),
+        )  # fmt: skip
+
+    # ENDING
+
+    def revoke(
+        self, patient: PartyRef, *, to: PartyRef | RoleRef, purpose: Purpose,
+        reason: ConsentReason = ConsentReason.PATIENT_REQUEST, key: str | None = None, wait: Wait = "included",
+        dry_run: bool = False,
+    ) -> Receipt[DirectiveId] | Prepared:  # fmt: skip
+        """End a directive, so that nobody may read under it again; as the patient itself."""
+        scope = scope_word(to, purpose)
+        _, current = self._standing(patient, scope)
+        return self._write(
+            "revoke", address_of(patient), scope, reason.value, value=_revoked,
+            key=key or f"revoke/{address_of(patient)}/{scope}/{current['version']}", wait=wait, dry_run=dry_run,
+            entry=False,
+        )  # fmt: skip
+
+    def draft_revocation(
+        self, patient: PartyRef, *, to: PartyRef | RoleRef, purpose: Purpose,
+        reason: ConsentReason = ConsentReason.PATIENT_REQUEST,
+    ) -> Terms:  # fmt: skip
+        """Draft a revocation for a signature, naming the version it ends."""
+        scope = scope_word(to, purpose)
+        _, current = self._standing(patient, scope)
+        epoch = int(self._care.participants._read("authorityOf", address_of(patient))["epoch"])
+        message = {
+            "patient": address_of(patient), **_named(to), "purpose": purpose.name, "reason": reason.value,
+            "version": current["version"], "epoch": epoch, "deadline": self.now() + GRANT_DAYS * DAY,
+        }  # fmt: skip
+        return Terms(TypedData(self.domain, {"ConsentRevocation": _REVOCATION}, "ConsentRevocation", message))
+
+    def revoke_signed(
+        self, signed: SignedTerms[Terms], *, key: str | None = None, wait: Wait = "included", dry_run: bool = False
+    ) -> Receipt[DirectiveId] | Prepared:
+        """Carry a signed revocation to the chain."""
+        m = signed.terms.typed.message
+        scope = scope_word(_party_of(m), Purpose[m["purpose"]])
+        return self._write(
+            "revokeSigned", m["patient"], scope, m["reason"], m["version"], m["deadline"], signed.signature,
+            value=_revoked, key=key, wait=wait, dry_run=dry_run, entry=False,
+        )  # fmt: skip
+
+    # STANDING DENIALS
+
+    def deny(
+        self, patient: PartyRef, *, classes: Iterable[DataClass], even_in_emergency: Iterable[DataClass] = (),
+        key: str | None = None, wait: Wait = "included", dry_run: bool = False,
+    ) -> Receipt[None] | Prepared:  # fmt: skip
+        """Deny classes to everybody, and some of them even in an emergency; as the patient itself. No expiry."""
+        version = int(self._read("standingOf", address_of(patient))["version"])
+        return self._write(
+            "deny", address_of(patient), mask_of(classes), mask_of(even_in_emergency), value=lambda _: None,
+            key=key or f"deny/{address_of(patient)}/{version}", wait=wait, dry_run=dry_run, entry=False,
+        )  # fmt: skip
+
+    def draft_denial(
+        self, patient: PartyRef, *, classes: Iterable[DataClass], even_in_emergency: Iterable[DataClass] = ()
+    ) -> Terms:
+        """Draft a standing denial for a signature, naming the version it replaces."""
+        version = int(self._read("standingOf", address_of(patient))["version"])
+        epoch = int(self._care.participants._read("authorityOf", address_of(patient))["epoch"])
+        message = {
+            "patient": address_of(patient), "denied": _words(frozenset(classes)),
+            "emergencyDenied": _words(frozenset(even_in_emergency)), "version": version, "epoch": epoch,
+            "deadline": self.now() + GRANT_DAYS * DAY,
+        }  # fmt: skip
+        return Terms(TypedData(self.domain, {"StandingDenial": _DENIAL}, "StandingDenial", message))
+
+    def deny_signed(
+        self, signed: SignedTerms[Terms], *, key: str | None = None, wait: Wait = "included", dry_run: bool = False
+    ) -> Receipt[None] | Prepared:
+        """Carry a signed standing denial to the chain."""
+        m = signed.terms.typed.message
+        masks = [mask_of(classes_of(m[name])) for name in ("denied", "emergencyDenied")]
+        return self._write(
+            "denySigned", m["patient"], *masks, m["version"], m["deadline"], signed.signature, value=lambda _: None,
+            key=key, wait=wait, dry_run=dry_run, entry=False,
+        )  # fmt: skip
+
+    # BASE POLICY
+
+    def state_policy(
+        self, custodian: PartyRef, *, as_role: Role, jurisdiction: int, purpose: Purpose, rule: Rule,
+        classes: Iterable[DataClass] = ORDINARY, legal_reference: str, key: str | None = None,
+        wait: Wait = "included", dry_run: bool = False,
+    ) -> Receipt[Rule] | Prepared:  # fmt: skip
+        """State what holds at a custodian, for accredited actors of a jurisdiction, where the patient said nothing.
+
+        Args:
+            custodian: Who keeps the records.
+            as_role: ``CUSTODIAN`` or ``PROVIDER``, as it is accredited.
+            jurisdiction: For actors accredited where.
+            purpose: For what.
+            rule: What holds.
+            classes: Of which classes it speaks.
+            legal_reference: The citation of the law, which is public; its hash goes on chain.
+            key: The act's business key.
+            wait: Until when to wait.
+            dry_run: Only say what it would cost.
+        """
+        return self._write(
+            "statePolicy", address_of(custodian), as_role.value, jurisdiction, purpose.value, rule.value,
+            mask_of(classes), keccak(legal_reference.encode()), value=lambda _: rule, key=key, wait=wait,
+            dry_run=dry_run,
+        )  # fmt: skip
+
+    # ASKING
+
+    def decide(
+        self, *, patient: PartyRef, actor: PartyRef, purpose: Purpose, classes: Iterable[DataClass],
+        capacity: PartyRef | RoleRef | None = None, organisation_role: Role = Role.PROVIDER, jurisdiction: int = 0,
+        custodian: PartyRef | None = None, author: PartyRef | None = None, data_from: int = 0, data_until: int = 0,
+        receipts: Iterable[ConsentReceipt] = (), block: int | str = "latest",
+    ) -> Decision:  # fmt: skip
+        """Ask whether an actor may read classes of a patient's data for a purpose; all of them or nothing.
+
+        Args:
+            patient: The pseudonym.
+            actor: Who asks.
+            purpose: For what.
+            classes: What is asked for.
+            capacity: As whom: the person itself (when not given), an organisation, or a role in a jurisdiction.
+            organisation_role: For an organisation: what it is accredited as.
+            jurisdiction: Where organisation or role is accredited.
+            custodian: Whose base policy holds.
+            author: Who wrote what is asked for.
+            data_from: First second of the period it is about.
+            data_until: First second after it.
+            receipts: Receipts that open limited directives: for the person first, then for the capacity.
+            block: The block the answer is to be true at.
+
+        Returns:
+            The decision: allowed or not, because of what, on what basis, and how much of it is.
+        """
+        asked = frozenset(classes)
+        opened = [receipt.limits.call(receipt.document_commitment) for receipt in receipts]
+        opened += [Limits().call(bytes(32))] * (2 - len(opened))
+        acting = capacity or PartyRef("person", address_of(actor))
+        where = acting.jurisdiction if isinstance(acting, RoleRef) else jurisdiction
+        request = {
+            "patient": address_of(patient), "actor": address_of(actor), "capacity": scope_word(acting, None),
+            "organisationRole": organisation_role.value, "jurisdiction": where,
+            "custodian": address_of(custodian) if custodian else ZERO_ADDRESS, "purpose": purpose.value,
+            "classes": mask_of(asked), "author": address_of(author) if author else ZERO_ADDRESS,
+            "dataFrom": data_from, "dataUntil": data_until, "personLimits": opened[0], "capacityLimits": opened[1],
+        }  # fmt: skip
+        at = self._care.connection.head().number if block == "latest" else block
+        answer = self._read("decide", request, block=at)
+        granted = classes_of(int(answer["grantedClasses"]))
+        found = answer["directiveId"]
+        return Decision(
+            allowed=bool(answer["allowed"]), because=Reason(int(answer["reason"])), basis=Basis(int(answer["basis"])),
+            granted=granted, denied=asked - granted,
+            directive_id=DirectiveId(found) if found != ZERO_WORD else None, block=at if isinstance(at, int) else None,
+        )  # fmt: skip
+
+    def get(self, patient: PartyRef, *, to: PartyRef | RoleRef, purpose: Purpose) -> Directive:
+        """Return the directive of a patient for a recipient and purpose.
+
+        Raises:
+            NotFound: There never was one.
+        """
+        found, current = self._standing(patient, scope_word(to, purpose))
+        if not current["version"]:
+            raise NotFound(f"{patient.address} never said anything to this recipient for {purpose.name}")
+        return _directive(DirectiveId(found), patient, to, purpose, current)
+
+    def list(
+        self, *, patient: PartyRef | None = None, to: PartyRef | RoleRef | None = None, live: bool = True
+    ) -> list[Directive]:
+        """Return directives from the local index, each as it stands at the index's head.
+
+        Args:
+            patient: Only of this pseudonym.
+            to: Only for this recipient.
+            live: Only those neither revoked nor over.
+        """
+        where = {"patient": address_of(patient)} if patient else {}
+        index = self._care.sync()
+        seen: dict[tuple[str, str], None] = {}
+        for event in index.list("ConsentRegistry.DirectiveGranted", **where):
+            seen.setdefault((event.args["patient"], event.args["scope"]))
+        now, found = self.now(), []
+        for who, scope in seen:
+            recipient, purpose = _parse_scope(scope)
+            if to is not None and recipient != to:
+                continue
+            party = PartyRef("person", Address(who))
+            number, current = self._standing(party, scope)
+            item = _directive(DirectiveId(number), party, recipient, purpose, current)
+            if not live or (not item.revoked and item.expires_at > now):
+                found.append(item)
+        return found
+
+    # INTERNAL
+
+    def _standing(self, patient: PartyRef, scope: str) -> tuple[Bytes32, dict[str, int]]:
+        answer = self._read("directiveOf", address_of(patient), scope)
+        current = {name: int(value) for name, value in answer["directive"].items()}
+        return bytes32(answer["directiveId"]), current
+
+    def _granted(self, receipt: Receipt[None], terms: ConsentTerms) -> Directive | None:
+        if receipt.status == "sent":
+            return None
+        args = receipt.event("DirectiveGranted").args
+        current = unpack_directive(int(args["word"]))
+        return _directive(DirectiveId(args["directiveId"]), terms.patient, terms.to, terms.purpose, current)
+
+
+def _revoked(receipt: Receipt[None]) -> DirectiveId | None:
+    return None if receipt.status == "sent" else DirectiveId(receipt.event("DirectiveRevoked").args["directiveId"])
+
+
+def _directive(
+    number: DirectiveId, patient: PartyRef, to: PartyRef | RoleRef, purpose: Purpose, current: Mapping[str, int]
+) -> Directive:
+    return Directive(
+        number, patient, to, purpose, classes_of(current["permits"]), classes_of(current["denies"]),
+        current["notBefore"], current["expiresAt"], current["version"], bool(current["flags"] & 1),
+        bool(current["flags"] & 2),
+    )  # fmt: skip
+
+
+def _words(classes: frozenset[DataClass]) -> list[str]:
+    return [item.word for item in sorted(classes)]
+
+
+def _named(to: PartyRef | RoleRef) -> dict[str, Any]:
+    """Return how the typed data names a recipient."""
+    if isinstance(to, RoleRef):
+        return {
+            "recipientKind": "role", "recipient": ZERO_ADDRESS, "role": to.role.word, "jurisdiction": to.jurisdiction
+        }  # fmt: skip
+    return {"recipientKind": to.kind, "recipient": to.address, "role": "none", "jurisdiction": 0}
+
+
+def _party_of(message: Mapping[str, Any]) -> PartyRef | RoleRef:
+    if message["recipientKind"] == "role":
+        role = next(item for item in Role if item.word == message["role"])
+        return RoleRef(role, message["jurisdiction"])
+    return PartyRef(message["recipientKind"], message["recipient"])
+
+
+def _parse_scope(scope: str) -> tuple[PartyRef | RoleRef, Purpose]:
+    word = int(scope, 16)
+    kind, purpose = word >> 208 & 0xFF, Purpose(word >> 216)
+    if kind == 3:
+        return RoleRef(Role(word >> 192 & 0xFFFF), word >> 160 & 0xFFFFFFFF), purpose
+    account = Address("0x" + (word & (1 << 160) - 1).to_bytes(20, "big").hex())
+    return PartyRef("person" if kind == 1 else "organisation", account), purpose
+
+
+def _document(
+    patient: PartyRef, to: PartyRef | RoleRef, purpose: Purpose, permits: frozenset[DataClass],
+    denies: frozenset[DataClass], start: int, end: int, notice: Mapping[str, Any] | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the consent receipt's fields (ISO/IEC TS 27560:2023, clause 6, by the names of the W3C DPV guide)."""
+    return {
+        "schema_version": "ISO/IEC TS 27560:2023", "pii_principal_id": patient.address, "recipient": _named(to),
+        "purpose": purpose.name, "pii_information": _words(permits), "pii_excluded": _words(denies),
+        "valid_from": start, "valid_until": end, "consent_type": "explicit", "withdrawal": "at any time, by signature",
+        **(notice or {}),
+    }  # fmt: skip

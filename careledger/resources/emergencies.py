@@ -1,0 +1,136 @@
+"""Breaking the glass: emergency access, its review, and who judges last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from careledger.codes import EmergencyReason, Role, Verdict
+from careledger.errors import NotFound
+from careledger.resources.base import Resource, address_of
+from careledger.values import Address, Bytes32, PartyRef, Prepared, Receipt, Wait, bytes32
+
+__all__ = ["Emergencies", "Emergency"]
+
+
+@dataclass(frozen=True)
+class Emergency:
+    """One opening of the glass, as it stands."""
+
+    id: Bytes32
+    patient: PartyRef
+    practitioner: PartyRef
+    number: int
+    """The how-manieth for this patient and practitioner, from 1."""
+    organisation: Address
+    opened_at: int
+    until: int
+    review_due: int
+    reason: EmergencyReason
+    verdict: Verdict
+    appealed: bool
+
+
+class Emergencies(Resource):
+    """Breaking the glass. Nobody can close one early, take it back, or judge its own."""
+
+    contract = "EmergencyRegistry"
+
+    def name_privacy_officer(
+        self, organisation: PartyRef, *, officer: PartyRef, key: str | None = None, wait: Wait = "included",
+        dry_run: bool = False,
+    ) -> Receipt[None] | Prepared:  # fmt: skip
+        """Name who reviews an organisation's emergencies; as the organisation."""
+        return self._write(
+            "namePrivacyOfficer", address_of(organisation), address_of(officer), value=lambda _: None, key=key,
+            wait=wait, dry_run=dry_run,
+        )  # fmt: skip
+
+    def open(
+        self, patient: PartyRef, *, practitioner: PartyRef, organisation: PartyRef, jurisdiction: int,
+        reason: EmergencyReason, organisation_role: Role = Role.PROVIDER, key: str | None = None,
+        wait: Wait = "included", dry_run: bool = False,
+    ) -> Receipt[Emergency] | Prepared:  # fmt: skip
+        """Open emergency access to a patient's records; as the practitioner.
+
+        Raises:
+            EmergencyRegistry_NotAccredited: Practitioner or organisation is not active, or they are not affiliated.
+            EmergencyRegistry_Suspended: A review is overdue, or the practitioner misused an emergency.
+            EmergencyRegistry_Open: One is open.
+        """
+        who, by = address_of(patient), address_of(practitioner)
+        count = int(self._read("emergenciesOf", who, by)["count"])
+
+        def value(receipt: Receipt[None]) -> Emergency | None:
+            if receipt.status == "sent":
+                return None
+            number = int(receipt.event("EmergencyOpened").args["number"])
+            return self.get(patient, practitioner=practitioner, number=number)
+
+        return self._write(
+            "openEmergency", who, by, address_of(organisation), organisation_role.value, jurisdiction, reason.value,
+            value=value, key=key or f"emergency/{who}/{by}/{count + 1}", wait=wait, dry_run=dry_run,
+        )  # type: ignore[return-value]  # fmt: skip
+
+    def review(
+        self, emergency: Emergency, *, verdict: Verdict, evidence: bytes, key: str | None = None,
+        wait: Wait = "included", dry_run: bool = False,
+    ) -> Receipt[Verdict] | Prepared:  # fmt: skip
+        """Judge an emergency; as the organisation's privacy officer."""
+        return self._write(
+            "reviewEmergency", *_named(emergency), verdict.value, self._evidence(evidence), value=lambda _: verdict,
+            key=key or f"review/{emergency.id}", wait=wait, dry_run=dry_run, entry=False,
+            content=[emergency.id, verdict.name],
+        )  # fmt: skip
+
+    def mark_overdue(
+        self, emergency: Emergency, *, key: str | None = None, wait: Wait = "included", dry_run: bool = False
+    ) -> Receipt[int] | Prepared:
+        """State that a review was missed. Anyone. Returns how many the organisation has open."""
+        return self._write(
+            "markOverdue", *_named(emergency), value=lambda r: int(r.event("EmergencyOverdue").args["overdue"]),
+            key=key, wait=wait, dry_run=dry_run, entry=False,
+        )  # fmt: skip
+
+    def settle_appeal(
+        self, emergency: Emergency, *, organisation_role: Role, jurisdiction: int, verdict: Verdict, evidence: bytes,
+        key: str | None = None, wait: Wait = "included", dry_run: bool = False,
+    ) -> Receipt[Verdict] | Prepared:  # fmt: skip
+        """Have the last word on a judged emergency; as the accreditor of the organisation."""
+        return self._write(
+            "settleAppeal", *_named(emergency), organisation_role.value, jurisdiction, verdict.value,
+            self._evidence(evidence), value=lambda _: verdict, key=key or f"appeal/{emergency.id}", wait=wait,
+            dry_run=dry_run, entry=False, content=[emergency.id, verdict.name],
+        )  # fmt: skip
+
+    def get(self, patient: PartyRef, *, practitioner: PartyRef, number: int) -> Emergency:
+        """Return an emergency as it stands.
+
+        Raises:
+            NotFound: There is none of this number.
+        """
+        found = self._read("emergencyOf", address_of(patient), address_of(practitioner), number)
+        data: dict[str, Any] = found["emergency"]
+        if not int(data["openedAt"]):
+            raise NotFound(f"{practitioner.address} opened no emergency number {number} for this patient")
+        return Emergency(
+            bytes32(found["emergencyId"]), patient, practitioner, number, Address(data["organisation"]),
+            int(data["openedAt"]), int(found["until"]), int(found["reviewDue"]), EmergencyReason(int(data["reason"])),
+            Verdict(int(data["verdict"])), bool(data["appealed"]),
+        )  # fmt: skip
+
+    def list(self, *, organisation: PartyRef | None = None, patient: PartyRef | None = None) -> list[Emergency]:
+        """Return emergencies from the local index, each as it stands: an organisation's worklist, a patient's notices."""
+        where = {"patient": address_of(patient)} if patient else {}
+        found = []
+        for event in self._care.sync().list("EmergencyRegistry.EmergencyOpened", **where):
+            args = event.args
+            if organisation and args["organisation"].lower() != organisation.address.lower():
+                continue
+            people = PartyRef("person", args["patient"]), PartyRef("person", args["practitioner"])
+            found.append(self.get(people[0], practitioner=people[1], number=int(args["number"])))
+        return found
+
+
+def _named(emergency: Emergency) -> tuple[Address, Address, int]:
+    return emergency.patient.address, emergency.practitioner.address, emergency.number
