@@ -39,8 +39,8 @@ APP = "careledger"
 class CareLedger:
     """A suite on a chain, as one party sees it. Make it with :meth:`connect` or :meth:`local`.
 
-    ``participants``, ``guardians``, ``emergencies``, ``consents`` and ``records`` are its resources; ``events`` reads what
-    happened. Thread-safe.
+    ``participants``, ``guardians``, ``emergencies``, ``consents`` and ``records`` are its resources; ``events`` reads
+    what happened. Thread-safe.
 
     Example:
         >>> with CareLedger.local(engine="in-process") as care:  # doctest: +SKIP

@@ -36,7 +36,7 @@ ORDER: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("RecordRegistry", ("AccessManager", "ERC2771Forwarder", "ParticipantRegistry")),
 )
-"""Contracts in the order of their dependencies, with their constructor arguments; ``=`` marks a value, not a contract."""
+"""Contracts in the order of their dependencies, with constructor arguments; ``=`` marks a value, not a contract."""
 
 
 @dataclass(frozen=True)

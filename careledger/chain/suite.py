@@ -6,7 +6,7 @@ release, so it can say "release 0.1.0, unmodified", or name what differs, before
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,10 +161,10 @@ def masked(artifact: Artifact, code: bytes) -> bytes:
     if len(code) != len(artifact.deployed_bytecode):
         return code
     out = bytearray(code)
-    for places in artifact.immutable_references.values():
-        for place in places:
-            start, length = int(place["start"]), int(place["length"])
-            out[start : start + length] = bytes(length)
+    places: Sequence[Mapping[str, Any]] = artifact.immutable_references  # type: ignore[assignment]
+    for place in places:
+        start, length = int(place["start"]), int(place["length"])
+        out[start : start + length] = bytes(length)
     return bytes(out)
 
 

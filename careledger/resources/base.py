@@ -28,6 +28,7 @@ TermsT = TypeVar("TermsT", bound="Terms")
 Party = PartyRef
 """Whoever a call is about: always a ``PartyRef``, never a bare string."""
 
+
 def party(text: str, *, kind: str = "person", label: str | None = None) -> PartyRef:
     """Make a party of an address that a person or file gave.
 
@@ -140,7 +141,7 @@ class Resource:
         return receipt.with_value(value(receipt))
 
     def _evidence(self, evidence: bytes | None) -> str:
-        """Commit to a piece of evidence under a fresh salt, which is kept under ``home`` so that it can be shown later."""
+        """Commit to a piece of evidence under a fresh salt, kept under ``home`` so that it can be shown later."""
         salt = new_salt()
         found = commit("careledger.evidence.v1", salt, ("bytes", evidence or b""))
         folder = self._care.home / "evidence"

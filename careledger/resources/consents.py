@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from careledger.chain.abi import encode
 from careledger.chain.typed import TypedData
 from careledger.codes import Basis, ConsentReason, DataClass, Purpose, Reason, Role, Rule, Will
 from careledger.errors import InputError, NotFound
@@ -185,7 +186,9 @@ class Consents(Resource):
         permits = frozenset(classes if classes is not None else ORDINARY)
         denied = frozenset(denies) if denies is not None else SENSITIVE - permits
         if not permits | denied or for_days <= 0:
-            raise InputError("a directive permits or denies something, for at least a day", fix="Name classes and days.")
+            raise InputError(
+                "a directive permits or denies something, for at least a day", fix="Name classes and days."
+            )
         start = self.now() if not_before is None else not_before
         end = start + for_days * DAY
         scope = scope_word(to, purpose)
@@ -259,8 +262,9 @@ class Consents(Resource):
         """End a directive, so that nobody may read under it again; as the patient itself."""
         scope = scope_word(to, purpose)
         _, current = self._standing(patient, scope)
+        found = self.directive_id(patient, to=to, purpose=purpose, version=current["version"])
         return self._write(
-            "revoke", address_of(patient), scope, reason.value, value=_revoked,
+            "revoke", address_of(patient), scope, reason.value, value=lambda _: found,
             key=key or f"revoke/{address_of(patient)}/{scope}/{current['version']}", wait=wait, dry_run=dry_run,
             entry=False,
         )  # fmt: skip
@@ -284,10 +288,11 @@ class Consents(Resource):
     ) -> Receipt[DirectiveId] | Prepared:
         """Carry a signed revocation to the chain."""
         m = signed.terms.typed.message
-        scope = scope_word(_party_of(m), Purpose[m["purpose"]])
+        to, purpose = _party_of(m), Purpose[m["purpose"]]
+        found = self.directive_id(PartyRef("person", m["patient"]), to=to, purpose=purpose, version=m["version"])
         return self._write(
-            "revokeSigned", m["patient"], scope, m["reason"], m["version"], m["deadline"], signed.signature,
-            value=_revoked, key=key, wait=wait, dry_run=dry_run, entry=False,
+            "revokeSigned", m["patient"], scope_word(to, purpose), m["reason"], m["version"], m["deadline"],
+            signed.signature, value=lambda _: found, key=key, wait=wait, dry_run=dry_run, entry=False,
         )  # fmt: skip
 
     # STANDING DENIALS
@@ -428,7 +433,7 @@ class Consents(Resource):
         where = {"patient": address_of(patient)} if patient else {}
         index = self._care.sync()
         seen: dict[tuple[str, str], None] = {}
-        for event in index.list("ConsentRegistry.DirectiveGranted", **where):
+        for event in index.list("ConsentRegistry.DirectiveGranted", where=where):
             seen.setdefault((event.args["patient"], event.args["scope"]))
         now, found = self.now(), []
         for who, scope in seen:
@@ -449,16 +454,19 @@ class Consents(Resource):
         current = {name: int(value) for name, value in answer["directive"].items()}
         return bytes32(answer["directiveId"]), current
 
-    def _granted(self, receipt: Receipt[None], terms: ConsentTerms) -> Directive | None:
-        if receipt.status == "sent":
-            return None
-        args = receipt.event("DirectiveGranted").args
-        current = unpack_directive(int(args["word"]))
-        return _directive(DirectiveId(args["directiveId"]), terms.patient, terms.to, terms.purpose, current)
+    def _granted(self, receipt: Receipt[None], terms: ConsentTerms) -> Directive:
+        """Return what the terms make; its id follows from them, so it is known before a block has it."""
+        number = self.directive_id(terms.patient, to=terms.to, purpose=terms.purpose, version=terms.version)
+        current = unpack_directive(int(terms.call["word"]))
+        return _directive(number, terms.patient, terms.to, terms.purpose, current)
 
-
-def _revoked(receipt: Receipt[None]) -> DirectiveId | None:
-    return None if receipt.status == "sent" else DirectiveId(receipt.event("DirectiveRevoked").args["directiveId"])
+    def directive_id(self, patient: PartyRef, *, to: PartyRef | RoleRef, purpose: Purpose, version: int) -> DirectiveId:
+        """Return keccak256(chain, contract, patient, scope, version)."""
+        kinds = ("uint256", "address", "address", "bytes32", "uint40")
+        scope = from_hex(scope_word(to, purpose))
+        chain = self._care.connection.chain_id
+        packed = encode(kinds, (chain, self.address, address_of(patient), scope, version))
+        return DirectiveId(to_hex(keccak(packed)))
 
 
 def _directive(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from careledger.codes import EmergencyReason, Role, Verdict
-from careledger.errors import NotFound
+from careledger.errors import NotFound, Pending
 from careledger.resources.base import Resource, address_of
 from careledger.values import Address, Bytes32, PartyRef, Prepared, Receipt, Wait, bytes32
 
@@ -61,16 +61,19 @@ class Emergencies(Resource):
         who, by = address_of(patient), address_of(practitioner)
         count = int(self._read("emergenciesOf", who, by)["count"])
 
-        def value(receipt: Receipt[None]) -> Emergency | None:
+        def value(receipt: Receipt[None]) -> Emergency:
             if receipt.status == "sent":
-                return None
+                raise Pending(
+                    f"transaction {receipt.tx} is sent; the emergency has its number once it is included",
+                    fix="Call again with the same key.",
+                )
             number = int(receipt.event("EmergencyOpened").args["number"])
             return self.get(patient, practitioner=practitioner, number=number)
 
         return self._write(
             "openEmergency", who, by, address_of(organisation), organisation_role.value, jurisdiction, reason.value,
             value=value, key=key or f"emergency/{who}/{by}/{count + 1}", wait=wait, dry_run=dry_run,
-        )  # type: ignore[return-value]  # fmt: skip
+        )  # fmt: skip
 
     def review(
         self, emergency: Emergency, *, verdict: Verdict, evidence: bytes, key: str | None = None,
@@ -120,10 +123,10 @@ class Emergencies(Resource):
         )  # fmt: skip
 
     def list(self, *, organisation: PartyRef | None = None, patient: PartyRef | None = None) -> list[Emergency]:
-        """Return emergencies from the local index, each as it stands: an organisation's worklist, a patient's notices."""
+        """Return emergencies from the index, each as it stands: an organisation's worklist, a patient's notices."""
         where = {"patient": address_of(patient)} if patient else {}
         found = []
-        for event in self._care.sync().list("EmergencyRegistry.EmergencyOpened", **where):
+        for event in self._care.sync().list("EmergencyRegistry.EmergencyOpened", where=where):
             args = event.args
             if organisation and args["organisation"].lower() != organisation.address.lower():
                 continue

@@ -457,4 +457,3 @@ class Participants(Resource):
 
 def _signature(signed: SignedTerms[Any] | None) -> bytes:
     return signed.signature if signed else b""
-

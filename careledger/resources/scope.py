@@ -56,7 +56,7 @@ def classes_of(source: int | Iterable[str]) -> frozenset[DataClass]:
 
 
 def scope_word(to: PartyRef | RoleRef, purpose: Purpose | None) -> str:
-    """Return ``purpose << 216 | kind << 208 | role << 192 | jurisdiction << 160 | account``; without purpose a recipient.
+    """Return ``purpose << 216 | kind << 208 | role << 192 | jurisdiction << 160 | account``; or without purpose.
 
     Raises:
         InputError: A contract is no recipient.

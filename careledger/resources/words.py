@@ -120,7 +120,7 @@ def _who(terms: ConsentTerms, at: int) -> str:
     if hasattr(to, "role"):
         everyone = ("everyone accredited as {0} in {1}", "allen als {0} in {1} Zugelassenen", "{1}所有获准的{0}")
         return everyone[at].format(to.role.word, to.jurisdiction)
-    return f"{str(to.label)} ({to.address})" if to.label else to.address
+    return f"{to.label!s} ({to.address})" if to.label else to.address
 
 
 def _day(seconds: int) -> str:
