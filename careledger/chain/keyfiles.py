@@ -14,7 +14,7 @@ from typing import Any
 from careledger.errors import KeyMaterialError
 from careledger.redact import Secret
 
-__all__ = ["derive", "read_keystore", "read_private_file"]
+__all__ = ["derive", "find_password", "read_keystore", "read_private_file"]
 
 _MAX_BYTES = 64 * 1024  # a keystore has about 500 bytes, a mnemonic 200
 Password = Secret | str | Callable[[], str] | None
@@ -61,7 +61,7 @@ def read_keystore(path: Path, password: Password) -> Secret:
         KeyMaterialError: The file does not serve, or the password is wrong.
     """
     store = _keystore_json(path)
-    secret = _password(password, f"Password of {path.name}: ")
+    secret = find_password(password, f"Password of {path.name}: ")
     from eth_keyfile.keyfile import decode_keyfile_json
 
     try:
@@ -92,7 +92,7 @@ def _keystore_json(path: Path) -> dict[str, Any]:
     return store
 
 
-def _password(given: Password, prompt: str) -> Secret:
+def find_password(given: Password, prompt: str) -> Secret:
     """Find a password: as given, from the environment, or from a person at a terminal."""
     if isinstance(given, Secret):
         return given
@@ -125,7 +125,7 @@ def derive(words: Secret | str | Path | Callable[[], str], path: str, passphrase
         text = words if isinstance(words, str) else words()
     from eth_account.hdaccount import key_from_seed, seed_from_mnemonic
 
-    extra = _password(passphrase, "Passphrase of the mnemonic: ").reveal().decode()
+    extra = find_password(passphrase, "Passphrase of the mnemonic: ").reveal().decode()
     try:
         seed = seed_from_mnemonic(" ".join(text.split()), extra)
     except Exception:
