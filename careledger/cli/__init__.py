@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Final
 
 __all__ = ["NOUNS", "Noun", "main", "nouns"]
 
@@ -23,7 +22,7 @@ class Noun:
     help: str
 
 
-NOUNS: Final = (
+NOUNS: tuple[Noun, ...] = (
     Noun("demo", "careledger.cli.demo", "Play the journeys on a local chain, attacks included, and report."),
     Noun("chain", "careledger.cli.chain", "Keep a local chain running: start, stop, status."),
     Noun("deploy", "careledger.cli.deploy", "Deploy the suite; resumable."),

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from careledger.cli.frame import Frame, verb
 from careledger.errors import CareLedgerError
 from careledger.formats.fhir import inspect as inspection
 
@@ -26,19 +27,21 @@ def main() -> None:
     """Look into FHIR files."""
 
 
-@app.command("inspect")
+@verb(app, "inspect")
 def inspect_(
+    frame: Frame,
     files: Annotated[list[Path], typer.Argument(help="FHIR JSON, NDJSON, gzip of either, folders; - is stdin.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One array, an object per file or NDJSON line.")] = False,
     every: Annotated[bool, typer.Option("--all", help="A row for every resource, also in large Bundles.")] = False,
     validate: Annotated[bool, typer.Option(help="Validate with the R4B and R5 models.")] = True,
 ) -> None:
     """Say of every resource what it is, who it is about, and what CareLedger makes of it, or why nothing.
 
+    With --json: one array, an object per file or NDJSON line.
+
     Example: careledger fhir inspect --json discharge.json labs.ndjson
     """
     inputs: list[str | Path | BinaryIO] = [sys.stdin.buffer if str(f) == "-" else f for f in files]
-    if as_json:
+    if frame.json:
         good = inspection.write_json(inputs, sys.stdout, validate=validate)
     else:
         good = _print_table(inspection.rows(inputs, every=every, validate=validate))

@@ -27,12 +27,12 @@ import typer
 
 from careledger import settings
 from careledger.cli import output
-from careledger.errors import CareLedgerError, InputError, Misuse
+from careledger.errors import InputError, Misuse
 
 if TYPE_CHECKING:
     from careledger import networks
 
-__all__ = ["Frame", "Run", "address_of", "amount", "bytes32_of", "verb"]
+__all__ = ["Frame", "PipeClosed", "Run", "log_no_more", "log_to_stderr", "verb"]
 
 F = TypeVar("F", bound=Callable[..., None])
 _ANSWER_IS_NO: Final = 3
@@ -298,7 +298,10 @@ def verb(app: typer.Typer, name: str, *, chain: bool = False, write: bool = Fals
             frame = Frame(options, run)
             if options["verbose"] or not run.verbose:
                 log_to_stderr(options["verbose"], run=run, frame=frame)
-            function(frame, **given)
+            try:
+                function(frame, **given)
+            except BrokenPipeError:
+                raise PipeClosed from None
 
         parameters = [context, *own, *added]
         called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -307,6 +310,10 @@ def verb(app: typer.Typer, name: str, *, chain: bool = False, write: bool = Fals
         return function
 
     return declare
+
+
+class PipeClosed(BaseException):
+    """Whoever read stdout has gone; its own kind, because typer takes the usual one for a failure."""
 
 
 def log_to_stderr(level: str | None, *, run: Run, frame: Frame | None = None) -> None:
@@ -331,6 +338,14 @@ def log_to_stderr(level: str | None, *, run: Run, frame: Frame | None = None) ->
         logger.addHandler(_ToStderr())
 
 
+def log_no_more() -> None:
+    """Take back what ``log_to_stderr`` did."""
+    logger = logging.getLogger("careledger")
+    for handler in [each for each in logger.handlers if isinstance(each, _ToStderr)]:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+
+
 class _ToStderr(logging.Handler):
     """Writes to whatever stderr is now, outside text spelt out."""
 
@@ -340,55 +355,3 @@ class _ToStderr(logging.Handler):
             output.note(f"{record.levelname.lower()}: {record.getMessage()}")
         except Exception:
             self.handleError(record)
-
-
-# PARAMETERS
-
-
-def _misuse(error: CareLedgerError) -> Misuse:
-    return Misuse(error.message, why=error.why, fix=error.fix)
-
-
-def amount(text: str) -> Any:
-    """Read an amount with its currency, such as ``"120.00 USD"``, into ``Money`` (THREATS W3).
-
-    Raises:
-        Misuse: It is not digits with at most one point, and a currency that can express them.
-    """
-    from careledger.values import Money
-
-    parts = text.split(" ")
-    if len(parts) != 2:
-        raise Misuse("this is not an amount with its currency", fix='Write digits, a space and a code: "120.00 USD".')
-    try:
-        return Money(parts[0], parts[1])
-    except InputError as error:
-        raise _misuse(error) from None
-
-
-def address_of(text: str) -> Any:
-    """Read an address; one without checksum or with a wrong one is refused (THREATS W4).
-
-    Raises:
-        Misuse: It is not an address with its checksum.
-    """
-    from careledger.values import address
-
-    try:
-        return address(text)
-    except InputError as error:
-        raise _misuse(error) from None
-
-
-def bytes32_of(text: str) -> Any:
-    """Read an id or hash of 32 bytes.
-
-    Raises:
-        Misuse: It is not 0x and 64 hex digits.
-    """
-    from careledger.values import bytes32
-
-    try:
-        return bytes32(text)
-    except InputError as error:
-        raise _misuse(error) from None

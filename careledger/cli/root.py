@@ -19,7 +19,7 @@ from typer import core
 
 from careledger import __version__
 from careledger.cli import nouns, output
-from careledger.cli.frame import Run, log_to_stderr
+from careledger.cli.frame import PipeClosed, Run, log_no_more, log_to_stderr
 from careledger.errors import CareLedgerError, Misuse
 from careledger.text import nearest, shown
 
@@ -110,14 +110,14 @@ def run(arguments: Sequence[str]) -> int:
             with _orderly_end():
                 code = _execute(list(arguments), state)
             sys.stdout.flush()
-        except BrokenPipeError:
+        except (BrokenPipeError, PipeClosed):
             raise
         except BaseException as error:
             code = _report(error, state)
         sys.stdout.flush()
         sys.stderr.flush()
         return code
-    except BrokenPipeError:
+    except (BrokenPipeError, PipeClosed):
         _drop_streams()
         return _PIPE_CLOSED
     except KeyboardInterrupt:
@@ -125,6 +125,8 @@ def run(arguments: Sequence[str]) -> int:
     except OSError:
         _drop_streams()
         return 1
+    finally:
+        log_no_more()
 
 
 def _before_dashes(arguments: Sequence[str]) -> Sequence[str]:
