@@ -1,0 +1,419 @@
+"""Records: sealed off chain, anchored on chain, opened by those they are shared with, shredded for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from careledger.codes import DataClass, LegalBasis, Meaning, RecordStatus
+from careledger.errors import InputError, KeyReused, NotFound
+from careledger.privacy.merkle import StandardTree
+from careledger.privacy.openers import PUBLIC_BYTES, Opener, Recipient
+from careledger.privacy.sealing import new_key
+from careledger.resources.base import address_of
+from careledger.resources.catalogue import Item
+from careledger.resources.content import Content, Source
+from careledger.resources.desk import RecordStream
+from careledger.resources.record_acts import RecordActs
+from careledger.resources.record_types import Reader, RecordState, SealedRecord, ToSeal, amendment
+from careledger.steps import step
+from careledger.values import PartyRef, Prepared, Receipt, RecordId, Wait, to_hex
+
+__all__ = ["Records"]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything about one record to be sealed."""
+
+    content: Content
+    author: PartyRef
+    about: PartyRef
+    readers: tuple[Reader, ...]
+    meaning: Meaning
+    key: str | None
+    more: str = ""
+    """What else makes it another record."""
+    version: int = 1
+
+
+class Records(RecordActs):
+    """Records of health data: what is in them stays off chain, sealed; what is on chain says nothing about anybody.
+
+    Example:
+        >>> rec = care.records.seal("letter.json", author=dr_roe, about=ana, readers=[clinic]).value  # doctest: +SKIP
+        >>> care.records.read(rec.id)  # doctest: +SKIP
+        b'{"resourceType": ...
+    """
+
+    # SEALING
+
+    def seal(
+        self, source: Source, *, author: PartyRef, about: PartyRef, classes: Iterable[DataClass] | None = None,
+        media_type: str | None = None, readers: Iterable[Reader] = (), meaning: Meaning = Meaning.AUTHORED,
+        key: str | None = None, wait: Wait = "included", dry_run: bool = False,
+    ) -> Receipt[SealedRecord] | Prepared:  # fmt: skip
+        """Seal content, keep it, and anchor it, once.
+
+        Killed at any moment, the same call finishes what was begun; what is anchored always has its bytes.
+
+        Args:
+            source: A path, bytes, or a binary stream of any size.
+            author: Who wrote it; the signer controls it.
+            about: The patient's pseudonym. It is in the commitment, never on chain.
+            classes: The classes of health data in it; found by inspection in FHIR, to be given for anything else.
+            media_type: What it is; guessed when not given.
+            readers: Whom it is sealed to besides the author: parties with a published key, or keys.
+            meaning: What the author's signature means.
+            key: The act's business key; when not given it follows from content, author and patient.
+            wait: Until when to wait.
+            dry_run: Only say what it would cost; nothing is sealed or kept.
+
+        Raises:
+            InputError: The classes are not known, or nobody could open the record.
+            KeyReused: The key was used for other content, another patient, other classes or other readers.
+            StorageError: The store refused.
+        """
+        with Content.of(source, classes=classes, media_type=media_type) as content:
+            job = _Job(content, author, about, tuple(readers), meaning, key)
+            if dry_run:
+                return self._preview("anchor", author.address, meaning.value, new_key())
+            item = self._ready(job)
+        return self._anchor(self._settled(item), act=key, wait=wait)
+
+    def prepare(
+        self, source: Source, *, author: PartyRef, about: PartyRef, classes: Iterable[DataClass] | None = None,
+        media_type: str | None = None, readers: Iterable[Reader] = (), meaning: Meaning = Meaning.AUTHORED,
+        key: str | None = None,
+    ) -> SealedRecord:  # fmt: skip
+        """Seal and keep content without anchoring it: for ``sign_anchor``, or to be anchored later by ``seal``."""
+        with Content.of(source, classes=classes, media_type=media_type) as content:
+            return SealedRecord.of(self._ready(_Job(content, author, about, tuple(readers), meaning, key)))
+
+    def seal_all(
+        self, sources: Iterable[Source | ToSeal], *, author: PartyRef, about: PartyRef | None = None,
+        classes: Iterable[DataClass] | None = None, readers: Iterable[Reader] = (),
+        meaning: Meaning = Meaning.AUTHORED, key: str | None = None, wait: Wait = "included", dry_run: bool = False,
+    ) -> Receipt[tuple[SealedRecord, ...]] | Prepared:  # fmt: skip
+        """Seal many records and anchor them in one transaction, by the root of a Merkle tree over their commitments.
+
+        What was anchored before is left out of the batch; so the same call after a kill, or with more files, seals and
+        anchors what is missing. The proofs are kept.
+
+        Args:
+            sources: Sources, or ``ToSeal`` where one differs from the rest.
+            author: Who wrote them.
+            about: The patient of those that name none.
+            classes: Classes of those that name none.
+            readers: Readers of those that name none.
+            meaning: What the author's signature means.
+            key: Business key of the batch; record i gets ``key/i``.
+            wait: Until when to wait.
+            dry_run: Only say what it would cost.
+
+        Returns:
+            A receipt about the records, in the order of their sources.
+        """
+        given = [item if isinstance(item, ToSeal) else ToSeal(item) for item in sources]
+        if not given:
+            raise InputError("there is nothing to seal", fix="Give at least one source.")
+        if dry_run:
+            return self._preview("anchorBatch", author.address, new_key(), len(given), meaning.value)
+        items: list[Item] = []
+        for number, one in enumerate(given):
+            who = one.about or about
+            if who is None:
+                raise InputError(f"source {number} is about nobody", fix="Give about=..., or a ToSeal with about=....")
+            known = one.classes if one.classes is not None else classes
+            with Content.of(one.source, classes=known, media_type=one.media_type) as content:
+                to = tuple(readers if one.readers is None else one.readers)
+                job = _Job(content, author, who, to, meaning, None if key is None else f"{key}/{number}")
+                items.append(self._settled(self._ready(job)))
+        receipt = self._anchor_batch(items, act=key, wait=wait)
+        found = (self.desk.catalogue.get(item.record_id) or item for item in items)
+        return receipt.with_value(tuple(SealedRecord.of(item) for item in found))
+
+    def _anchor_batch(self, items: Sequence[Item], *, act: str | None, wait: Wait) -> Receipt[Any]:
+        """Anchor the ready ones among some records; when none is left, return the first result of the last."""
+        ready = list({item.record_id: item for item in items if item.state == "ready"}.values())
+        if not ready:
+            return self._anchor(items[-1], act=None, wait=wait)
+        tree = StandardTree.of_commitments(item.commitment_bytes for item in ready)
+        root = to_hex(tree.root)
+        placed = [
+            replace(
+                item, root=root, size=len(ready), path=tuple(to_hex(node) for node in tree.proof(place)),
+                act=act or f"RecordRegistry.anchorBatch/{root}",
+            )
+            for place, item in enumerate(ready)
+        ]  # fmt: skip
+        self.desk.catalogue.put(*placed)
+        step("records.batched")
+        receipt = self._anchor(placed[0], act=None, wait=wait)
+        if receipt.block is not None:
+            self.desk.catalogue.anchored(*(item.record_id for item in placed))
+            step("records.anchored")
+        return receipt
+
+    def _ready(self, job: _Job) -> Item:
+        """Return the record of a job, sealed and kept; sealed now unless it was before."""
+        desk = self.desk
+        names = sorted(_name(reader) for reader in job.readers)
+        author, about = address_of(job.author), address_of(job.about)
+        key_tag, content_tag = desk.tags(
+            job.key, by=self._care.me, content=job.content, about=about, author=author,
+            rest="|".join([*names, job.meaning.name, job.more]),
+        )  # fmt: skip
+        with desk.catalogue.lock(key_tag):
+            found = desk.find(key_tag, content_tag)
+            if found is not None:
+                return found
+            if job.key is not None:
+                entry = self._care.sender.entry(job.key)
+                if entry is not None and entry.state != "failed":
+                    raise KeyReused("this key was used before for another act", fix="Use another key.")
+            return desk.seal(
+                job.content, author=author, about=about, meaning=job.meaning, recipients=self._recipients(job),
+                key_tag=key_tag, content_tag=content_tag, keyed=job.key is not None, version=job.version,
+            )  # fmt: skip
+
+    def _recipients(self, job: _Job) -> list[Recipient]:
+        """Return the keys a record is sealed to: the readers' and the author's."""
+        found = [self._recipient(reader) for reader in job.readers]
+        own = self._care.opener
+        if own is not None:
+            found.append(Recipient(own.public_key, own.suite))
+        else:
+            try:
+                found.append(self._care.participants.encryption_key(job.author))
+            except NotFound:
+                if not found:
+                    raise InputError(
+                        "nobody could ever open this record",
+                        why="There are no readers, and the author has neither an opener here nor a published key.",
+                        fix="Connect with opener=..., or publish the author's key.",
+                    ) from None
+        return found
+
+    def _recipient(self, reader: Reader) -> Recipient:
+        if isinstance(reader, Recipient):
+            return reader
+        if isinstance(reader, PartyRef):
+            return self._care.participants.encryption_key(reader)
+        key = reader[1]
+        suite = next((suite for suite, size in PUBLIC_BYTES.items() if size == len(key)), None)
+        if suite is None:
+            raise InputError(f"a public key has no {len(key)} bytes", fix="Give the key as it was published.")
+        return Recipient(key, suite)
+
+    # OPENING
+
+    @contextmanager
+    def open(self, record_id: RecordId | str, *, as_: Opener | None = None) -> Iterator[RecordStream]:
+        """Yield a record's content as a stream, verified as it is read.
+
+        Before the first byte comes out, the chain has been asked where the record stands, its commitment has been
+        recomputed from its opening, and every sealed byte compared with its content id. The stream says ``media_type``,
+        ``classes``, ``state``, and a ``warning`` where the record is superseded or entered in error.
+
+        Raises:
+            NotFound: It is not kept here, not anchored, or was shredded.
+            NotARecipient: It is not shared with this key.
+            SealedDamaged: Bytes, wrap or opening are not those of this record.
+            StorageError: The store does not have the bytes, or has others.
+        """
+        opener = self._opener(as_)
+        item, state = self._standing(record_id)
+        with self.desk.opened(item, opener) as stream:
+            stream.state, stream.warning = state, state.warning
+            yield stream
+
+    def read(self, record_id: RecordId | str, *, as_: Opener | None = None) -> bytes:
+        """Return a record's whole content, verified to its end; raises as ``open``."""
+        with self.open(record_id, as_=as_) as stream:
+            return stream.read()
+
+    def fetch(self, record_id: RecordId | str, path: str | Path, *, as_: Opener | None = None) -> int:
+        """Write a record's content to a file, whole and verified or not at all; return its size. Raises as ``open``."""
+        with self.open(record_id, as_=as_) as stream:
+            return self.desk.fetch(stream, Path(path))
+
+    def _standing(self, record_id: RecordId | str) -> tuple[Item, RecordState]:
+        """Return a record that may be opened, and where it stands; destroy what the chain says is shredded."""
+        item = self._item(record_id)
+        state = self.status(SealedRecord.of(item))
+        if state.status is RecordStatus.SHREDDED:
+            self._finish_shredding(item, state.basis)
+        if state.status is RecordStatus.SHREDDED or item.state in ("shredding", "shredded"):
+            raise NotFound(
+                f"record {item.record_id[:10]}… was shredded",
+                why=f"Its keys were destroyed, which is final ({state.basis.doc}).",
+                fix="There is nothing to open.",
+            )
+        if state.status is RecordStatus.NONE:
+            raise NotFound(
+                f"record {item.record_id[:10]}… is not anchored",
+                why="It was sealed, and its anchor is not in the chain yet.",
+                fix="Repeat the call that sealed it.",
+            )
+        if item.state == "ready":
+            self.desk.catalogue.anchored(item.record_id)
+        return item, state
+
+    # SHARING
+
+    def share(self, record_id: RecordId | str, *, with_: Reader, as_: Opener | None = None) -> SealedRecord:
+        """Wrap a record's key for one more reader.
+
+        Raises:
+            NotARecipient: The record is not shared with the key that is to share it.
+            NotFound: The reader has published no key, or the record was shredded.
+        """
+        item, _ = self._standing(record_id)
+        wraps = self.desk.shelf.load(item.id_bytes)
+        self.desk.shelf.save(wraps.rewrap(self._opener(as_), self._recipient(with_)))
+        return SealedRecord.of(item)
+
+    def unshare(self, record_id: RecordId | str, *, from_: Reader) -> SealedRecord:
+        """Destroy a reader's wraps, for its present key and earlier ones. What it read or kept before is out of reach.
+
+        Raises:
+            NotFound: There is no wrap for it.
+        """
+        item = self._item(record_id)
+        wraps = self.desk.shelf.load(item.id_bytes)
+        theirs = [key for key in wraps.recipients() if key in self._key_hashes(from_)]
+        if not theirs:
+            raise NotFound(f"record {item.record_id[:10]}… is not shared with this reader", fix="See who it is.")
+        for key_hash in theirs:
+            wraps = wraps.destroy(key_hash)
+        self.desk.shelf.save(wraps)
+        return SealedRecord.of(item)
+
+    def rewrap(self, record_id: RecordId | str, *, to: Reader, as_: Opener | None = None) -> SealedRecord:
+        """Wrap a record's key for a reader's new key, after a rotation or recovery, and destroy its older wraps."""
+        item, _ = self._standing(record_id)
+        recipient = self._recipient(to)
+        wraps = self.desk.shelf.load(item.id_bytes).rewrap(self._opener(as_), recipient)
+        for key_hash in self._key_hashes(to) - {recipient.key_hash}:
+            if key_hash in wraps.recipients():
+                wraps = wraps.destroy(key_hash)
+        self.desk.shelf.save(wraps)
+        return SealedRecord.of(item)
+
+    def _key_hashes(self, reader: Reader) -> set[bytes]:
+        """Return the hashes of a reader's key, and of all keys its account has ever published."""
+        if isinstance(reader, Recipient):
+            return {reader.key_hash}
+        found = set() if isinstance(reader, PartyRef) else {self._recipient(reader).key_hash}
+        who = reader if isinstance(reader, PartyRef) else reader[0]
+        index = self._care.sync()
+        for event in index.list("ParticipantRegistry.EncryptionKeyPublished", subject=address_of(who)):
+            found.add(Recipient(bytes.fromhex(event.args["key"][2:]), event.args["suite"]).key_hash)
+        return found
+
+    # AMENDING
+
+    def shred(
+        self, record_id: RecordId | str, *, basis: LegalBasis, key: str | None = None, wait: Wait = "included",
+        dry_run: bool = False,
+    ) -> Receipt[RecordState] | Prepared:  # fmt: skip
+        """Destroy a record: every wrap, the salt, the opening, the sealed bytes; then state it on the chain.
+
+        Whether the chain will take it is asked first. Killed in the middle, the same call finishes. What a reader took
+        out before is out of reach, and so are copies in stores that keep versions.
+
+        Args:
+            record_id: The record.
+            basis: On what legal basis.
+            key: The act's business key.
+            wait: Until when to wait.
+            dry_run: Only say what it would cost; nothing is destroyed.
+
+        Raises:
+            RecordRegistry_NotController: The signer does not control the author; nothing is destroyed.
+        """
+        item = self._settled(self._item(record_id))
+        if basis is LegalBasis.NONE:
+            raise InputError("shredding needs a legal basis", fix="Use a member of LegalBasis.")
+        act = key or f"RecordRegistry.shred/{item.record_id}"
+        change = amendment(SealedRecord.of(item).author.address, item.commitment, RecordStatus.SHREDDED, basis=basis)
+        entry = self._care.sender.entry(act)
+        if dry_run or entry is None or entry.state == "failed":
+            prepared = self._preview("amend", change, item.proof, entry=False)
+            if dry_run:
+                return prepared
+        item = self.desk.shred(item, basis)
+        receipt = self._amend(change, item.proof, act=act, wait=wait)
+        if receipt.block is not None:
+            self.desk.catalogue.change(item, state="shredded")
+        state = RecordState(
+            RecordId(item.record_id), SealedRecord.of(item).author.address, SealedRecord.of(item).commitment,
+            RecordStatus.SHREDDED, 0, basis,
+        )  # fmt: skip
+        return receipt.with_value(self.status(record_id) if receipt.block is not None else state)
+
+    def sweep(self) -> int:
+        """Destroy here what the chain says is shredded, after a restore or a relayed amendment; return how many."""
+        count = 0
+        for item in list(self.desk.catalogue):
+            if item.state == "begun":
+                continue
+            state = self.status(SealedRecord.of(item))
+            if state.status is RecordStatus.SHREDDED:
+                count += self._finish_shredding(item, state.basis)
+        self.desk.shelf.sweep()
+        return count
+
+    def _finish_shredding(self, item: Item, basis: LegalBasis) -> bool:
+        left = item.id_bytes in set(self.desk.shelf) or (item.cid is not None and self._care.store.has(item.cid))
+        self.desk.catalogue.change(self.desk.shred(item, basis), state="shredded")
+        return left
+
+    def supersede(
+        self, old: RecordId | str, source: Source, *, about: PartyRef, classes: Iterable[DataClass] | None = None,
+        media_type: str | None = None, readers: Iterable[Reader] = (), key: str | None = None,
+        wait: Wait = "included", dry_run: bool = False,
+    ) -> Receipt[SealedRecord] | Prepared:  # fmt: skip
+        """Seal a newer version and anchor it together with the statement that it takes the old one's place.
+
+        The old version stays readable, and says so by ``warning``. Arguments as for ``seal``; the author stays.
+
+        Raises:
+            RecordRegistry_BadTransition: The old version is not the current one.
+        """
+        before = self._settled(self._item(old))
+        author = SealedRecord.of(before).author
+        with Content.of(source, classes=classes, media_type=media_type) as content:
+            job = _Job(
+                content, author, about, tuple(readers), Meaning.AUTHORED, key, f"supersedes {before.record_id}",
+                before.version + 1,
+            )  # fmt: skip
+            if dry_run:
+                change = amendment(
+                    author.address, before.commitment, RecordStatus.SUPERSEDED, replacement=to_hex(new_key().reveal())
+                )
+                return self._preview("amend", change, before.proof)
+            item = self._ready(job)
+        act = key or f"RecordRegistry.supersede/{before.record_id}/{item.record_id}"
+        if item.act is None:
+            item = self.desk.catalogue.change(item, act=act)
+        change = amendment(author.address, before.commitment, RecordStatus.SUPERSEDED, replacement=item.commitment)
+        receipt = self._amend(change, before.proof, act=act, wait=wait, entry=item.state == "ready")
+        if receipt.block is not None:
+            self.desk.catalogue.anchored(item.record_id)
+        return receipt.with_value(SealedRecord.of(item))
+
+    def tidy(self) -> int:
+        """Destroy what killed calls began and nobody finished; return how many records that were."""
+        return self.desk.tidy()
+
+
+def _name(reader: Reader) -> str:
+    """Return what tells a reader from another when a call is repeated."""
+    if isinstance(reader, Recipient):
+        return to_hex(reader.key_hash)
+    return reader.address if isinstance(reader, PartyRef) else address_of(reader[0])
