@@ -1,0 +1,477 @@
+import pytest
+
+from tests.chainkit import NOTHING, START, ZERO, Person, reverts
+from tests.words import (
+    CALIFORNIA, DAY, EVIDENCE, SWISS, YEAR, CredentialStatus, Role, StatusReason, affiliation, credential,
+)  # fmt: skip
+
+MAX_TERM = 3650 * DAY
+ACTIVE, SUSPENDED, REVOKED = CredentialStatus.Active, CredentialStatus.Suspended, CredentialStatus.Revoked
+PRACTITIONER = Role.Practitioner
+
+
+@pytest.fixture
+def doctor():
+    return Person("doctor")
+
+
+@pytest.fixture
+def board(world):
+    """A second accreditor for practitioners here."""
+    somebody = Person("board")
+    admit(world, somebody)
+    return somebody
+
+
+def admit(world, issuer, of=PRACTITIONER, *, start=START, until=START + YEAR, sender=None):
+    return world.participants.admitAccreditor(issuer, of, SWISS, start, until, sender=sender or world.governor)
+
+
+def dismiss(world, issuer, until, reason=StatusReason.CriteriaNotMet, of=PRACTITIONER):
+    return world.participants.dismissAccreditor(issuer, of, SWISS, until, reason, sender=world.governor)
+
+
+def credential_id(world, subject, of=PRACTITIONER):
+    return world.id_of(world.participants, ("address", subject), ("uint8", of), ("uint32", SWISS))
+
+
+def issue(world, terms, sender, issuer_signature=b"", subject_signature=b""):
+    return world.participants.issueCredential(terms, issuer_signature, subject_signature, sender=sender)
+
+
+def status(world, who, to, reason=StatusReason.UnderInvestigation, sender=None, of=PRACTITIONER):
+    by = sender or world.accreditor
+    return world.participants.setCredentialStatus(who, of, SWISS, to, reason, sender=by)
+
+
+def active(world, who, of=PRACTITIONER, where=SWISS):
+    return world.participants.isActive(who, of, where)
+
+
+# ACCREDITORS
+
+
+def test_admitAccreditor__when_governance_calls__admits_for_one_role_and_place(world, stranger):
+    tx = admit(world, stranger)
+    said = {"issuer": stranger.address, "role": PRACTITIONER, "jurisdiction": SWISS}
+    assert tx.events == [("AccreditorAdmitted", {**said, "from": START, "until": START + YEAR})]
+    assert world.participants.accreditationOf(stranger, PRACTITIONER, SWISS) == {"from": START, "until": START + YEAR}
+    assert world.participants.accreditationOf(stranger, Role.Provider, SWISS) == {"from": 0, "until": 0}
+
+
+def test_G1_admitAccreditor__when_anybody_else_calls__reverts(world, stranger):
+    with reverts("AccessManagedUnauthorized", caller=stranger):
+        admit(world, stranger, sender=stranger)
+
+
+def test_admitAccreditor__when_issuer_or_role_is_missing__reverts(world, stranger):
+    for issuer, of in ((ZERO, PRACTITIONER), (stranger, 0)):
+        with reverts("ParticipantRegistry_Missing"):
+            admit(world, issuer, of)
+
+
+@pytest.mark.parametrize("start, until", [(START, START), (START + 2, START + 1), (START - 9, START), (0, START - 1)])
+def test_admitAccreditor__when_the_window_is_empty_or_over__reverts(world, stranger, start, until):
+    with reverts("ParticipantRegistry_BadWindow", **{"from": start, "until": until, "latest": (1 << 40) - 1}):
+        admit(world, stranger, start=start, until=until)
+
+
+def test_admitAccreditor__given_one_admitted__when_admitted_again__only_extends(world, board):
+    later = {"from": START, "until": START + YEAR - 1, "latest": (1 << 40) - 1}
+    with reverts("ParticipantRegistry_BadWindow", **later):
+        admit(world, board, until=START + YEAR - 1)
+    admit(world, board, until=START + 2 * YEAR)
+
+
+def test_admitAccreditor__given_the_registry_retired__when_called__reverts(world, stranger):
+    world.participants.retire(sender=world.governor)
+    with reverts("Module_Retired", module=world.participants):
+        admit(world, stranger)
+
+
+def test_dismissAccreditor__when_governance_gives_notice__ends_it_on_that_day(world, board, doctor):
+    terms = credential(board, doctor, PRACTITIONER)
+    issue(world, terms, board, b"", world.sign_credential(doctor, terms))
+    day = START + 7 * DAY
+    tx = dismiss(world, board, day)
+    said = {"issuer": board.address, "role": PRACTITIONER, "jurisdiction": SWISS, "oldUntil": START + YEAR}
+    assert tx.events == [("AccreditorDismissed", {**said, "newUntil": day, "reason": StatusReason.CriteriaNotMet})]
+    world.warp(day - 1)
+    assert active(world, doctor)
+    world.warp(day)
+    assert not active(world, doctor)
+
+
+@pytest.mark.parametrize("until", [0, START, START + 7 * DAY - 1, START + YEAR, START + YEAR + 1])
+def test_G4_dismissAccreditor__when_the_notice_is_too_short_or_no_change__reverts(world, board, until):
+    with reverts("ParticipantRegistry_BadWindow", **{"from": START + 7 * DAY, "until": until, "latest": START + YEAR}):
+        dismiss(world, board, until)
+
+
+def test_dismissAccreditor__when_no_reason_is_given__reverts(world, board):
+    with reverts("ParticipantRegistry_Missing"):
+        dismiss(world, board, START + 8 * DAY, reason=0)
+
+
+def test_dismissAccreditor__given_the_registry_retired__when_called__dismisses(world, board):
+    world.participants.retire(sender=world.governor)
+    assert dismiss(world, board, START + 8 * DAY).events
+
+
+# ISSUING
+
+
+def test_issueCredential__when_the_issuer_sends_and_the_subject_signed__accredits_and_numbers(world, accreditor, doctor):
+    before = world.participants.partnerNoOf(world.custodian)
+    terms = credential(accreditor, doctor, PRACTITIONER)
+    tx = issue(world, terms, accreditor, b"", world.sign_credential(doctor, terms))
+    cid = credential_id(world, doctor)
+    said = {
+        "credentialId": cid, "subject": doctor.address, "issuer": accreditor.address, "role": PRACTITIONER,
+        "jurisdiction": SWISS, "notBefore": START, "expiresAt": START + 2 * YEAR, "evidence": EVIDENCE,
+    }  # fmt: skip
+    numbered = {"partnerNo": before + 1, "subject": doctor.address}
+    assert tx.events == [("CredentialIssued", {**said, "previousIssuer": ZERO}), ("PartnerNumbered", numbered)]
+    assert tx.value == cid
+    stored = {"issuer": accreditor.address, "notBefore": START, "expiresAt": START + 2 * YEAR, "status": ACTIVE}
+    assert world.participants.credentialOf(doctor, PRACTITIONER, SWISS) == {"credentialId": cid, "credential": stored}
+    assert world.participants.partnerNoOf(doctor) == before + 1
+    assert world.participants.partnerOf(before + 1) == doctor.address
+    assert active(world, doctor)
+    assert not active(world, doctor, Role.Provider)
+    assert not active(world, doctor, where=CALIFORNIA)
+
+
+def test_issueCredential__when_the_subject_or_a_relayer_sends__accredits(world, accreditor, doctor, relayer):
+    terms = credential(accreditor, doctor, PRACTITIONER)
+    by_issuer, by_subject = world.sign_credential(accreditor, terms), world.sign_credential(doctor, terms)
+    before = world.engine.snapshot()
+    assert issue(world, terms, doctor, by_issuer).events
+    world.engine.revert(before)
+    assert issue(world, terms, relayer, by_issuer, by_subject).events
+
+
+def test_issueCredential__given_a_numbered_party__when_another_is_issued__keeps_its_number(world, practitioner):
+    number = world.participants.partnerNoOf(practitioner)
+    tx = world.accredit(practitioner, Role.Investigator)
+    assert [name for name, _ in tx.events] == ["CredentialIssued"]
+    assert world.participants.partnerNoOf(practitioner) == number != 0
+
+
+def test_issueCredential__when_one_side_has_not_agreed__reverts(world, accreditor, doctor, relayer):
+    terms = credential(accreditor, doctor, PRACTITIONER)
+    by_issuer, by_subject = world.sign_credential(accreditor, terms), world.sign_credential(doctor, terms)
+    with reverts("ParticipantRegistry_NotController", subject=doctor, caller=accreditor, controller=doctor):
+        issue(world, terms, accreditor)
+    with reverts("ParticipantRegistry_NotController", subject=accreditor, caller=relayer, controller=accreditor):
+        issue(world, terms, relayer, b"", by_subject)
+    with reverts("Module_NotSignedBy", signer=doctor):
+        issue(world, terms, accreditor, b"", by_issuer)
+    with reverts("Module_NotSignedBy", signer=accreditor):
+        issue(world, terms, doctor, by_subject)
+    changed = credential(accreditor, doctor, PRACTITIONER, expiresAt=START + 3 * YEAR)
+    with reverts("Module_NotSignedBy", signer=doctor):
+        issue(world, changed, accreditor, b"", by_subject)
+
+
+@pytest.mark.parametrize("change", [{"role": 0}, {"subject": ZERO}, {"evidence": NOTHING}])
+def test_issueCredential__when_terms_are_incomplete__reverts(world, accreditor, doctor, change):
+    terms = {**credential(accreditor, doctor, PRACTITIONER), **change}
+    with reverts("ParticipantRegistry_Missing"):
+        issue(world, terms, accreditor)
+
+
+@pytest.mark.parametrize(
+    "start, until", [(START, START), (START + 9, START + 8), (0, START), (START, START + MAX_TERM + 1)]
+)
+def test_issueCredential__when_the_window_is_empty_over_or_too_long__reverts(world, accreditor, doctor, start, until):
+    terms = credential(accreditor, doctor, PRACTITIONER, notBefore=start, expiresAt=until)
+    with reverts("ParticipantRegistry_BadWindow", **{"from": start, "until": until, "latest": START + MAX_TERM}):
+        issue(world, terms, accreditor)
+
+
+def test_issueCredential__when_the_issuer_is_not_admitted_there__reverts(world, accreditor, stranger, doctor):
+    for issuer, change in ((stranger, {}), (accreditor, {"jurisdiction": CALIFORNIA})):
+        terms = credential(issuer, doctor, PRACTITIONER, **change)
+        where = change.get("jurisdiction", SWISS)
+        with reverts("ParticipantRegistry_NotAccreditor", issuer=issuer, role=PRACTITIONER, jurisdiction=where):
+            issue(world, terms, issuer, b"", world.sign_credential(doctor, terms))
+
+
+def test_issueCredential__given_one_in_place__when_anybody_issues_another__reverts(world, board, doctor, accreditor):
+    world.accredit(doctor, PRACTITIONER)
+    for to in (None, SUSPENDED):
+        if to:
+            status(world, doctor, to)
+        for issuer in (board, accreditor):
+            terms = credential(issuer, doctor, PRACTITIONER, notBefore=START + 1)
+            with reverts("ParticipantRegistry_CredentialLive", issuer=accreditor, expiresAt=START + 2 * YEAR):
+                issue(world, terms, issuer, b"", world.sign_credential(doctor, terms))
+
+
+def test_issueCredential__given_a_revoked_one__when_the_same_terms_are_carried_again__reverts(world, accreditor, doctor):
+    terms = credential(accreditor, doctor, PRACTITIONER)
+    signatures = world.sign_credential(accreditor, terms), world.sign_credential(doctor, terms)
+    issue(world, terms, world.relayer, *signatures)
+    world.warp(START + 10)
+    status(world, doctor, REVOKED)
+    with reverts("ParticipantRegistry_TermsUsed", start=START, mustBeAfter=START + 10):
+        issue(world, terms, world.relayer, *signatures)
+    fresh = credential(accreditor, doctor, PRACTITIONER, notBefore=START + 11)
+    assert issue(world, fresh, accreditor, b"", world.sign_credential(doctor, fresh)).events
+
+
+def test_issueCredential__given_one_revoked_before_it_began__when_carried_again__reverts(world, accreditor, doctor):
+    begins = START + 1000
+    terms = credential(accreditor, doctor, PRACTITIONER, notBefore=begins)
+    signatures = world.sign_credential(accreditor, terms), world.sign_credential(doctor, terms)
+    issue(world, terms, world.relayer, *signatures)
+    status(world, doctor, REVOKED)
+    with reverts("ParticipantRegistry_TermsUsed", start=begins, mustBeAfter=begins):
+        issue(world, terms, world.relayer, *signatures)
+
+
+def test_issueCredential__given_an_expired_one__when_another_issuer_issues__names_the_previous(world, board, doctor, accreditor):
+    world.accredit(doctor, PRACTITIONER, expiresAt=START + 100)
+    world.warp(START + 100)
+    terms = credential(board, doctor, PRACTITIONER, notBefore=START + 1)
+    tx = issue(world, terms, board, b"", world.sign_credential(doctor, terms))
+    assert tx.event("CredentialIssued")["previousIssuer"] == accreditor.address
+    assert [name for name, _ in tx.events] == ["CredentialIssued"]
+
+
+def test_issueCredential__given_the_registry_retired__when_called__reverts(world, accreditor, doctor):
+    world.participants.retire(sender=world.governor)
+    with reverts("Module_Retired", module=world.participants):
+        issue(world, credential(accreditor, doctor, PRACTITIONER), accreditor)
+
+
+# RENEWING
+
+
+def renew(world, who, until, sender=None):
+    by = sender or world.accreditor
+    return world.participants.renewCredential(who, PRACTITIONER, SWISS, until, EVIDENCE, sender=by)
+
+
+def test_renewCredential__given_an_active_one__when_its_issuer_calls__runs_longer(world, practitioner, accreditor):
+    tx = renew(world, practitioner, START + 3 * YEAR)
+    said = {"credentialId": credential_id(world, practitioner), "issuer": accreditor.address, "evidence": EVIDENCE}
+    ends = {"oldExpiresAt": START + 2 * YEAR, "newExpiresAt": START + 3 * YEAR}
+    assert tx.events == [("CredentialRenewed", {**said, **ends})]
+    world.warp(START + 3 * YEAR - 1)
+    assert active(world, practitioner)
+
+
+def test_renewCredential__when_anybody_else_calls__reverts(world, practitioner, accreditor, board):
+    for somebody in (board, practitioner, world.governor):
+        with reverts("ParticipantRegistry_NotController", subject=accreditor, caller=somebody, controller=accreditor):
+            renew(world, practitioner, START + 3 * YEAR, somebody)
+
+
+@pytest.mark.parametrize("until", [0, START + 2 * YEAR, START + MAX_TERM + 1])
+def test_renewCredential__when_not_longer_or_too_long__reverts(world, practitioner, until):
+    window = {"from": START + 2 * YEAR, "until": until, "latest": START + MAX_TERM}
+    with reverts("ParticipantRegistry_BadWindow", **window):
+        renew(world, practitioner, until)
+
+
+@pytest.mark.parametrize("to", [SUSPENDED, REVOKED])
+def test_renewCredential__given_one_not_active__when_its_issuer_calls__reverts(world, practitioner, to):
+    status(world, practitioner, to)
+    with reverts("ParticipantRegistry_BadTransition", **{"from": to, "to": ACTIVE}):
+        renew(world, practitioner, START + 3 * YEAR)
+
+
+def test_renewCredential__given_the_issuer_dismissed_or_the_registry_retired__when_called__reverts(
+    world, practitioner, accreditor
+):
+    dismiss(world, accreditor, START + 8 * DAY)
+    world.warp(START + 8 * DAY)
+    with reverts("ParticipantRegistry_NotAccreditor", issuer=accreditor, role=PRACTITIONER, jurisdiction=SWISS):
+        renew(world, practitioner, START + 3 * YEAR)
+    world.participants.retire(sender=world.governor)
+    with reverts("Module_Retired", module=world.participants):
+        renew(world, practitioner, START + 3 * YEAR)
+
+
+# STATUS
+
+
+PATHS = {0: [], 1: [ACTIVE], 2: [ACTIVE, SUSPENDED], 3: [ACTIVE, REVOKED]}
+LEGAL = {(1, 2), (1, 3), (2, 1), (2, 3)}
+
+
+@pytest.mark.parametrize("old", range(4))
+@pytest.mark.parametrize("new", range(4))
+def test_H16_setCredentialStatus__when_every_status_is_asked_from_every_other__only_the_legal_ones_pass(
+    world, doctor, accreditor, old, new
+):
+    if old == 0:
+        with reverts("ParticipantRegistry_NotController", subject=ZERO, caller=accreditor, controller=ZERO):
+            status(world, doctor, new)
+        return
+    world.accredit(doctor, PRACTITIONER)
+    for step in PATHS[old][1:]:
+        status(world, doctor, step)
+    if (old, new) not in LEGAL:
+        with reverts("ParticipantRegistry_BadTransition", **{"from": old, "to": new}):
+            status(world, doctor, new)
+        return
+    tx = status(world, doctor, new, StatusReason.Sanctioned)
+    said = {"credentialId": credential_id(world, doctor), "issuer": accreditor.address}
+    change = {"oldStatus": old, "newStatus": new, "reason": StatusReason.Sanctioned}
+    assert tx.events == [("CredentialStatusChanged", {**said, **change})]
+    assert active(world, doctor) == (new == ACTIVE)
+
+
+def test_setCredentialStatus__when_anybody_else_calls_or_no_reason_is_given__reverts(world, practitioner, accreditor, board):
+    for somebody in (practitioner, board, world.governor):
+        with reverts("ParticipantRegistry_NotController", subject=accreditor, caller=somebody, controller=accreditor):
+            status(world, practitioner, SUSPENDED, sender=somebody)
+    with reverts("ParticipantRegistry_Missing"):
+        status(world, practitioner, SUSPENDED, 0)
+
+
+def test_C11_setCredentialStatus__given_the_registry_retired__when_the_issuer_calls__changes_it(world, practitioner):
+    world.participants.retire(sender=world.governor)
+    assert status(world, practitioner, SUSPENDED).events
+    assert status(world, practitioner, REVOKED).events
+
+
+def test_isActive__given_a_credential__when_asked_at_its_borders__holds_from_the_first_second_to_the_last(world, doctor):
+    world.accredit(doctor, PRACTITIONER, notBefore=START + 10, expiresAt=START + 20)
+    for time, expected in ((9, False), (10, True), (19, True), (20, False)):
+        world.warp(START + time)
+        assert active(world, doctor) == expected
+
+
+# AFFILIATIONS
+
+
+def affiliation_id(world, house, doctor):
+    return world.id_of(world.participants, ("address", house), ("address", doctor))
+
+
+def affiliate(world, terms, sender, house=b"", doctor=b""):
+    return world.participants.affiliate(terms, house, doctor, sender=sender)
+
+
+def test_affiliate__when_both_agreed_whoever_sends__affiliates(world, hospital, doctor, relayer):
+    terms = affiliation(hospital, doctor)
+    by_house, by_doctor = world.sign_affiliation(hospital, terms), world.sign_affiliation(doctor, terms)
+    aid = affiliation_id(world, hospital, doctor)
+    said = {"affiliationId": aid, "organisation": hospital.address, "practitioner": doctor.address}
+    for sender, signatures in ((hospital, (b"", by_doctor)), (doctor, (by_house, b"")), (relayer, (by_house, by_doctor))):
+        before = world.engine.snapshot()
+        tx = affiliate(world, terms, sender, *signatures)
+        assert tx.events == [("AffiliationStarted", {**said, "since": START, "until": START + YEAR})]
+        assert tx.value == aid
+        assert world.participants.isAffiliated(hospital, doctor)
+        assert not world.participants.isAffiliated(doctor, hospital)
+        world.engine.revert(before)
+
+
+def test_affiliate__when_one_side_has_not_agreed__reverts(world, hospital, doctor):
+    terms = affiliation(hospital, doctor)
+    with reverts("ParticipantRegistry_NotController", subject=doctor, caller=hospital, controller=doctor):
+        affiliate(world, terms, hospital)
+    with reverts("ParticipantRegistry_NotController", subject=hospital, caller=doctor, controller=hospital):
+        affiliate(world, terms, doctor)
+    with reverts("Module_NotSignedBy", signer=doctor):
+        affiliate(world, terms, hospital, b"", world.sign_affiliation(hospital, terms))
+
+
+@pytest.mark.parametrize("since, until", [(START, START), (0, START), (START, START + MAX_TERM + 1)])
+def test_affiliate__when_the_window_is_empty_over_or_too_long__reverts(world, hospital, doctor, since, until):
+    with reverts("ParticipantRegistry_BadWindow", **{"from": since, "until": until, "latest": START + MAX_TERM}):
+        affiliate(world, affiliation(hospital, doctor, since=since, until=until), hospital)
+
+
+def test_affiliate__given_one_ended__when_the_same_terms_are_carried_again__reverts(world, hospital, doctor, relayer):
+    for since, ends in ((START, START + 5), (START + 1000, START + 1000)):
+        before = world.engine.snapshot()
+        terms = affiliation(hospital, doctor, since=since)
+        signatures = world.sign_affiliation(hospital, terms), world.sign_affiliation(doctor, terms)
+        affiliate(world, terms, relayer, *signatures)
+        world.warp(START + 5)
+        world.participants.endAffiliation(hospital, doctor, StatusReason.Requested, sender=doctor)
+        with reverts("ParticipantRegistry_TermsUsed", start=since, mustBeAfter=ends):
+            affiliate(world, terms, relayer, *signatures)
+        world.engine.revert(before)
+
+
+def test_affiliate__given_one_running__when_another_begins_before_its_end__reverts(world, clinic, practitioner):
+    with reverts("ParticipantRegistry_TermsUsed", start=START + YEAR, mustBeAfter=START + YEAR):
+        affiliate(world, affiliation(clinic, practitioner, since=START + YEAR, until=START + 2 * YEAR), clinic)
+
+
+def test_affiliate__given_the_registry_retired__when_called__reverts(world, hospital, doctor):
+    world.participants.retire(sender=world.governor)
+    with reverts("Module_Retired", module=world.participants):
+        affiliate(world, affiliation(hospital, doctor), hospital)
+
+
+def test_C11_endAffiliation__given_one_running__when_either_side_calls__ends_it_at_once(world, clinic, practitioner):
+    world.participants.retire(sender=world.governor)
+    for side in (clinic, practitioner):
+        before = world.engine.snapshot()
+        world.warp(START + 7)
+        tx = world.participants.endAffiliation(clinic, practitioner, StatusReason.Requested, sender=side)
+        said = {"affiliationId": affiliation_id(world, clinic, practitioner), "endedBy": side.address}
+        ends = {"oldUntil": START + YEAR, "newUntil": START + 7, "reason": StatusReason.Requested}
+        assert tx.events == [("AffiliationEnded", {**said, **ends})]
+        assert not world.participants.isAffiliated(clinic, practitioner)
+        world.engine.revert(before)
+
+
+def test_endAffiliation__given_one_running__when_a_stranger_calls_or_no_reason_is_given__reverts(
+    world, clinic, practitioner, stranger
+):
+    with reverts("ParticipantRegistry_NotController", subject=clinic, caller=stranger, controller=clinic):
+        world.participants.endAffiliation(clinic, practitioner, StatusReason.Requested, sender=stranger)
+    with reverts("ParticipantRegistry_Missing"):
+        world.participants.endAffiliation(clinic, practitioner, 0, sender=clinic)
+
+
+def test_endAffiliation__given_none_or_one_over__when_called__reverts(world, clinic, hospital, practitioner):
+    with reverts("ParticipantRegistry_NotAffiliated", organisation=hospital, practitioner=practitioner):
+        world.participants.endAffiliation(hospital, practitioner, StatusReason.Requested, sender=hospital)
+    world.warp(START + YEAR)
+    with reverts("ParticipantRegistry_NotAffiliated", organisation=clinic, practitioner=practitioner):
+        world.participants.endAffiliation(clinic, practitioner, StatusReason.Requested, sender=clinic)
+
+
+# ENCRYPTION KEYS
+
+
+@pytest.mark.parametrize("suite, size", [(1, 32), (2, 1216)])
+def test_publishKey__when_the_controller_calls__publishes_with_the_next_epoch(world, patient, suite, size):
+    key = bytes([7]) * size
+    for epoch in (1, 2):
+        tx = world.participants.publishKey(patient, suite, key, sender=patient)
+        said = {"subject": patient.address, "epoch": epoch, "suite": suite, "key": "0x" + key.hex()}
+        assert tx.events == [("EncryptionKeyPublished", said)]
+    from careledger.values import keccak
+
+    stored = {"keyHash": "0x" + keccak(key).hex(), "suite": suite, "epoch": 2}
+    assert world.participants.encryptionKeyOf(patient) == stored
+
+
+@pytest.mark.parametrize("suite, size", [(0, 32), (1, 0), (1, 31), (1, 33), (2, 32), (2, 1215), (2, 1217), (3, 32), (1, 1216)])
+def test_H1_publishKey__when_suite_and_length_do_not_fit__reverts(world, patient, suite, size):
+    with reverts("ParticipantRegistry_BadKey", suite=suite, length=size):
+        world.participants.publishKey(patient, suite, bytes(size), sender=patient)
+
+
+def test_publishKey__when_anybody_else_calls__reverts(world, patient, stranger):
+    with reverts("ParticipantRegistry_NotController", subject=patient, caller=stranger, controller=patient):
+        world.participants.publishKey(patient, 1, bytes(32), sender=stranger)
+
+
+def test_publishKey__given_the_registry_retired__when_called__reverts(world, patient):
+    world.participants.retire(sender=world.governor)
+    with reverts("Module_Retired", module=world.participants):
+        world.participants.publishKey(patient, 1, bytes(32), sender=patient)
+
+
