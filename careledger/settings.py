@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from careledger.errors import CareLedgerError, Misuse
-from careledger.text import did_you_mean, shown
+from careledger.text import did_you_mean, nearest, shown
 
 __all__ = ["KEYS", "Key", "Settings", "Value", "load"]
 
@@ -340,9 +340,9 @@ def _dotenv(path: Path) -> Mapping[str, str]:
     for key in found:
         name = key.removeprefix(_PREFIX)
         if name != key and name not in _NO_SETTINGS and name.lower() not in KEYS:
-            known = [_PREFIX + each.upper() for each in KEYS]
+            near = [_PREFIX + each.upper() for each in nearest(name, KEYS)]
             raise Misuse(
                 f".env holds an unknown setting {shown(key)!r}",
-                fix=did_you_mean(key, known, otherwise="Run: careledger config, which lists them."),
+                fix=f"Did you mean {' or '.join(near)}?" if near else "Run: careledger config, which lists them.",
             )
     return found

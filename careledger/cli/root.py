@@ -90,7 +90,7 @@ def _root(
     Data goes to stdout, all else to stderr. Exit codes: 0 yes or done, 1 failed, 2 misuse, 3 the answer is no, 4 try
     again.
 
-    Example: careledger consents decide --help
+    Example: careledger explain not-granted
     """
 
 

@@ -14,7 +14,7 @@ import pytest
 from careledger.chain import background
 from careledger.chain.anvil import find_anvil
 from careledger.chain.signers import Signer
-from tests.cli.conftest import PROGRAM, ROOT, Result
+from tests.cli.conftest import PROGRAM, Result
 
 Cli = Callable[..., Result]
 PASSWORD = "a long enough password"

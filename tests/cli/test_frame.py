@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("probe")
 Cli = Callable[..., Result]
 GOOD = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 ID = "0x" + "ab" * 32
+HERE = str(ROOT / "tests" / "cli")
 PROBED = [
     PROGRAM[0],
     "-c",
@@ -197,7 +198,7 @@ def test_W6_signal__in_mid_command__one_sentence_and_nothing_left(place: Path, n
     held = place / "held"
     process = subprocess.Popen(
         [*PROBED, "probe", "wait", str(held)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "cli")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": HERE},
     )  # fmt: skip
     assert process.stdout is not None and process.stdout.readline() == "waiting\n"
     process.send_signal(number)
@@ -210,7 +211,7 @@ def test_W6_signal__in_mid_command__one_sentence_and_nothing_left(place: Path, n
 def test_W6_closed_pipe__in_mid_command__ends_without_complaint(place: Path) -> None:
     process = subprocess.Popen(
         [*PROBED, "probe", "flood"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "cli")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": HERE},
     )  # fmt: skip
     assert process.stdout is not None and process.stderr is not None
     assert process.stdout.read(5) == b"line\n"
