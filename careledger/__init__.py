@@ -48,8 +48,6 @@ _HOMES = {
 """Public names and the module each lives in."""
 
 __all__ = [
-    "__version__",
-    "errors",
     "Address",
     "Basis",
     "CareLedger",
@@ -81,6 +79,8 @@ __all__ = [
     "Verdict",
     "Wallet",
     "Will",
+    "__version__",
+    "errors",
     "party",
 ]
 

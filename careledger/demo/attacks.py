@@ -1,0 +1,88 @@
+"""What somebody tries who lacks the key. Each does the real thing, and must fail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from careledger.codes import DataClass, Meaning, Role
+from careledger.demo.cast import Player
+from careledger.errors import InputError, NotFound
+from careledger.privacy.commitments import RecordOpening, content_hash, new_salt
+from careledger.resources.access import AccessLogBook
+from careledger.resources.base import SignedTerms
+from careledger.resources.consents import ConsentTerms
+from careledger.resources.record_types import SealedRecord
+from careledger.values import PartyRef, from_hex
+
+if TYPE_CHECKING:
+    from careledger.demo.journey import Document
+
+__all__ = ["accredit_oneself", "edit_log", "forge_author", "match_plaintext", "swap_ciphertext", "widen"]
+
+
+def accredit_oneself(thief: Player, jurisdiction: int) -> None:
+    """Issue oneself a credential, as issuer and subject at once."""
+    offer = thief.care.participants.offer_credential(
+        thief.party, issuer=thief.party, role=Role.PRACTITIONER, jurisdiction=jurisdiction
+    )
+    signed = offer.signed_by(thief.signer)
+    thief.care.participants.issue_credential(offer, issuer=signed, subject=signed)
+
+
+def forge_author(thief: Player, author: PartyRef, record: SealedRecord) -> None:
+    """Anchor a commitment in the name of somebody else."""
+    thief.care.records._write(
+        "anchor", author.address, Meaning.AUTHORED.value, record.commitment, value=lambda _: None, key=None,
+        wait="included", dry_run=False,
+    )  # fmt: skip
+
+
+def widen(thief: Player, signed: SignedTerms[ConsentTerms]) -> None:
+    """Carry a signature with one class more than was signed."""
+    terms = signed.terms
+    call = {**terms.call, "word": terms.call["word"] | DataClass.HIV.mask}
+    thief.care.consents.grant(replace(signed, terms=replace(terms, call=call)), key="widened")
+
+
+def swap_ciphertext(reader: Player, wanted: SealedRecord, other: SealedRecord) -> None:
+    """Put another record's sealed bytes where the wanted ones lie, and let the reader open it; then put them back."""
+    kept = {path.name: path for path in (reader.care.home / "store").rglob("*") if path.is_file()}
+    place, source = kept[wanted.cid], kept[other.cid]
+    before = place.read_bytes()
+    try:
+        place.write_bytes(source.read_bytes())
+        reader.care.records.read(wanted.id)
+    finally:
+        place.write_bytes(before)
+
+
+def edit_log(custodian: Player, book: AccessLogBook) -> None:
+    """Turn a refusal into an access that was allowed, in a copy of the log, and check it against the anchor."""
+    place = next(at for at, entry in enumerate(book.entries) if not entry.allowed)
+    edited = AccessLogBook(book.custodian, book.entries)
+    edited.entries[place] = replace(edited.entries[place], allowed=True)
+    entry = edited.entries[place]
+    if not custodian.care.records.logs.is_logged(book.custodian, entry, part=1, book=edited):
+        raise InputError(
+            f"entry {entry.entry} of the log is not the one that was anchored",
+            why="Its leaf does not lead to the root on chain.",
+        )
+
+
+def match_plaintext(document: Document) -> None:
+    """Look for the salt of a destroyed record with its plaintext in hand; there are 2**256 to try."""
+    digest = content_hash(document.resource.raw)
+    classes = sum(item.mask for item in document.classes)
+    wanted = from_hex(document.record.commitment)
+    for _ in range(1000):
+        opening = RecordOpening(
+            new_salt(), document.record.author.address, document.record.author.address, classes,
+            "application/fhir+json", digest,
+        )  # fmt: skip
+        if opening.opens(wanted):
+            return
+    raise NotFound(
+        "none of 1,000 salts fits the commitment, and 2**256 are possible",
+        why="The salt was destroyed with the record, so the commitment no longer says anything about it.",
+    )

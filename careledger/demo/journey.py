@@ -1,0 +1,427 @@
+"""The scenes of the first journey: accredited, sealed, agreed, read and refused, emergency, revoked, shredded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from careledger.client import CareLedger
+from careledger.codes import (
+    DataClass,
+    EmergencyReason,
+    LegalBasis,
+    Purpose,
+    Reason,
+    RecordStatus,
+    Role,
+    StatusReason,
+    Verdict,
+)
+from careledger.demo import attacks
+from careledger.demo.cast import SWITZERLAND, Cast, Player, assemble
+from careledger.demo.outsider import outsider_view
+from careledger.demo.story import Story
+from careledger.errors import (
+    CareLedgerError,
+    FormatError,
+    NotARecipient,
+    NotFound,
+    SealedDamaged,
+    StorageError,
+)
+from careledger.formats import fhir
+from careledger.resources.access import AccessEntry, AccessLogBook
+from careledger.resources.record_types import SealedRecord, ToSeal
+from careledger.values import Decision, Receipt
+
+__all__ = ["Document", "Journey", "play"]
+
+
+@dataclass(frozen=True)
+class Document:
+    """One resource of the patient's file, and the record made of it."""
+
+    resource: fhir.Resource
+    classes: frozenset[DataClass]
+    record: SealedRecord
+
+    @property
+    def what(self) -> str:
+        """The kind of resource, which is all that is said about it."""
+        return self.resource.resource_type or "resource"
+
+
+def play(care: CareLedger, story: Story, *, patient: Path, first_account: int = 1) -> Journey:
+    """Play the whole journey.
+
+    Args:
+        care: A local chain with a fresh suite, governed by its signer.
+        story: Who is told.
+        patient: A FHIR Bundle about one patient.
+        first_account: Number of the first development account that may be used.
+
+    Raises:
+        CareLedgerError: The file does not serve, or an attack that had to fail did not.
+    """
+    chain = care.chain
+    if chain is None:
+        raise FormatError("the demo plays on a local chain only", fix="Use CareLedger.local().")
+    journey = Journey(care, story, assemble(care, chain, start=first_account), patient)
+    journey.accredit()
+    journey.seal()
+    journey.consent()
+    journey.read()
+    journey.emergency()
+    journey.revoke()
+    journey.shred()
+    journey.account()
+    return journey
+
+
+class Journey:
+    """The scenes, in order; each uses what the one before left."""
+
+    def __init__(self, care: CareLedger, story: Story, cast: Cast, patient: Path) -> None:
+        self.care, self.story, self.cast, self.patient = care, story, cast, patient
+        self.documents: list[Document] = []
+        self.book = AccessLogBook(cast.hospital.party)
+        self.read_bytes = 0
+
+    # SCENES
+
+    def accredit(self) -> None:
+        """A board is admitted; hospital, clinic and doctor are accredited; keys are published."""
+        cast, story = self.cast, self.story
+        suite = self.care.suite
+        story.scene("Accreditation: who is who")
+        story.step(
+            f"A suite of {len(suite.listings)} contracts stands on chain {suite.chain_id}, release {suite.release}, "
+            f"{'unmodified' if suite.unmodified else 'MODIFIED'}."
+        )
+        admitted = [self._admit(role) for role in (Role.PROVIDER, Role.PRACTITIONER)]
+        story.step("Governance admits the medical board as accreditor.", admitted[0], also=admitted[1].gas)
+        for who, role, name in (
+            (cast.hospital, Role.PROVIDER, "hospital"),
+            (cast.clinic, Role.PROVIDER, "clinic"),
+            (cast.doctor, Role.PRACTITIONER, "doctor"),
+        ):
+            story.step(f"The board accredits the {name}; both sign, a relayer carries it.", self._accredit(who, role))
+        offer = cast.clinic.care.participants.offer_affiliation(
+            organisation=cast.clinic.party, practitioner=cast.doctor.party
+        )
+        story.step(
+            "Clinic and doctor sign that she works there.",
+            _sent(
+                cast.relayer.care.participants.affiliate(
+                    offer,
+                    organisation=offer.signed_by(cast.clinic.signer),
+                    practitioner=offer.signed_by(cast.doctor.signer),
+                )
+            ),
+        )
+        named = _sent(cast.clinic.care.emergencies.name_privacy_officer(cast.clinic.party, officer=cast.officer.party))
+        story.step("The clinic names its privacy officer.", named)
+        story.attack(
+            "A thief issues itself a doctor's credential.",
+            lambda: attacks.accredit_oneself(cast.thief, SWITZERLAND),
+            CareLedgerError,
+        )
+        keys = [self._publish(who) for who in (cast.hospital, cast.clinic, cast.doctor)]
+        story.step(
+            "Hospital, clinic and doctor publish their post-quantum keys (ML-KEM-768 + X25519).",
+            keys[0],
+            also=sum(item.gas for item in keys[1:]),
+        )
+
+    def seal(self) -> None:
+        """The patient's file is read, sealed resource by resource, and anchored in one transaction."""
+        cast, story = self.cast, self.story
+        story.scene("Sealed records: what existed, and who wrote it")
+        resources = [item for item in fhir.read(self.patient, validate=False) if item.raw]
+        records = [item for item in resources if item.becomes == "record" and item.data_classes]
+        if not records:
+            raise FormatError(f"{self.patient.name} holds nothing to seal", fix="Give a Bundle about one patient.")
+        sensitive = sum(1 for item in records if any(c.is_sensitive for c in item.data_classes))
+        story.step(
+            f"{self.patient.name} holds {len(resources)} FHIR resources; {len(records)} become records, "
+            f"{sensitive} of them with sensitive classes."
+        )
+        receipt = cast.hospital.care.records.seal_all(
+            [ToSeal(item.raw, classes=item.data_classes, media_type="application/fhir+json") for item in records],
+            author=cast.hospital.party,
+            about=cast.ana.party,
+            readers=[cast.clinic.party],
+        )
+        made = _sent(receipt)
+        self.documents = [
+            Document(item, frozenset(item.data_classes), record)
+            for item, record in zip(records, made.value, strict=True)
+        ]
+        story.step(
+            f"The hospital seals each of them and anchors all {len(records)} under one root; "
+            f"on chain are 32 bytes, {made.gas // len(records):,} gas a record.",
+            made,
+        )
+        story.attack(
+            "A thief claims one of the commitments as its own writing.",
+            lambda: attacks.forge_author(cast.thief, cast.hospital.party, self.documents[0].record),
+            CareLedgerError,
+        )
+
+    def consent(self) -> None:
+        """The patient agrees by signature; somebody else pays the gas."""
+        cast, story = self.cast, self.story
+        story.scene("Consent: by signature, carried by anyone")
+        terms = cast.clinic.care.consents.draft(
+            patient=cast.ana.party, to=cast.clinic.party, purpose=Purpose.TREAT, for_days=90
+        )
+        story.step(f"Ana reads: “{terms.in_words('en')}”")
+        signed = terms.signed_by(cast.ana.signer)
+        story.attack(
+            "A thief adds HIV to what she signed and carries it.",
+            lambda: attacks.widen(cast.thief, signed),
+            CareLedgerError,
+        )
+        story.attack(
+            "A thief agrees in her name.",
+            lambda: cast.thief.care.consents.grant(terms.signed_by(cast.thief.signer), key="in-her-name"),
+            CareLedgerError,
+        )
+        granted = _sent(cast.relayer.care.consents.grant(signed))
+        story.step("Ana signs; a relayer carries it. Her account holds no ether and never sends.", granted)
+        story.attack(
+            "The relayer's copy of the signature is carried once more.",
+            lambda: cast.thief.care.consents.grant(signed, key="again"),
+            CareLedgerError,
+        )
+
+    def read(self) -> None:
+        """The doctor reads what she may and is refused what she may not; both are logged and anchored."""
+        cast, story = self.cast, self.story
+        story.scene("Reading: what she may, and not what she may not")
+        ordinary = self._first(sensitive=False)
+        allowed = self._request(ordinary, Purpose.TREAT)
+        content = cast.clinic.care.records.read(ordinary.record.id)
+        if content != ordinary.resource.raw:
+            raise SealedDamaged("what was opened is not what was sealed")
+        self.read_bytes = len(content)
+        story.step(
+            f"Dr Roe asks for {_article(ordinary.what)} for treatment: allowed ({_words(allowed.because)}); "
+            f"{len(content):,} bytes open, byte for byte what was sealed."
+        )
+        hidden = self._first(sensitive=True)
+        if hidden is not None:
+            refused = self._request(hidden, Purpose.TREAT)
+            classes = ", ".join(sorted(item.word for item in refused.denied))
+            story.refused(
+                f"Dr Roe asks for {_article(hidden.what)} with a sensitive class: refused.",
+                f"{_words(refused.because)}: {classes}",
+            )
+        research = self._request(ordinary, Purpose.HRESCH)
+        story.refused(
+            "The same record, asked for research: refused. One consent, one purpose.", _words(research.because)
+        )
+        story.attack(
+            "A thief with the store in hand opens the sealed file with its own key.",
+            lambda: cast.thief.care.records.read(ordinary.record.id),
+            NotARecipient,
+        )
+        story.attack(
+            "A thief swaps the sealed bytes for those of another record.",
+            lambda: attacks.swap_ciphertext(cast.clinic, self.documents[0].record, self.documents[-1].record),
+            SealedDamaged,
+            StorageError,
+        )
+        self._anchor_log()
+        story.attack(
+            "The hospital turns a refusal in its log into nothing, after the anchor.",
+            lambda: attacks.edit_log(cast.hospital, self.book),
+            CareLedgerError,
+        )
+
+    def emergency(self) -> None:
+        """The glass is broken with a reason, by itself over, and reviewed."""
+        cast, story = self.cast, self.story
+        story.scene("Break-glass: in an emergency, with a reason, and reviewed")
+        denial = cast.clinic.care.consents.draft_denial(
+            cast.ana.party, classes=(), even_in_emergency=[DataClass.GENOMICS]
+        )
+        story.step(
+            "Ana signs that genetic data stay closed even in an emergency.",
+            _sent(cast.relayer.care.consents.deny_signed(denial.signed_by(cast.ana.signer))),
+        )
+        hidden = self._first(sensitive=True) or self._first(sensitive=False)
+        before = self._request(hidden, Purpose.ETREAT)
+        story.refused("Dr Roe asks for emergency treatment, without breaking the glass.", _words(before.because))
+        opened = _sent(
+            cast.doctor.care.emergencies.open(
+                cast.ana.party,
+                practitioner=cast.doctor.party,
+                organisation=cast.clinic.party,
+                jurisdiction=SWITZERLAND,
+                reason=EmergencyReason.UNCONSCIOUS,
+            )
+        )
+        hours = (opened.value.until - opened.value.opened_at) // 3600
+        story.step(f"Dr Roe breaks the glass: unconscious patient. It lasts {hours} hours and everybody sees it.", opened)
+        within = self._request(hidden, Purpose.ETREAT)
+        story.step(f"Now the sensitive record opens: {_words(within.because)}.")
+        genome = self._decide(frozenset({DataClass.GENOMICS}), Purpose.ETREAT)
+        story.refused("Genetic data stay closed.", _words(genome.because))
+        story.attack(
+            "Dr Roe reviews her own emergency.",
+            lambda: cast.doctor.care.emergencies.review(opened.value, verdict=Verdict.JUSTIFIED, evidence=b"mine"),
+            CareLedgerError,
+        )
+        reviewed = cast.officer.care.emergencies.review(
+            opened.value, verdict=Verdict.JUSTIFIED, evidence=b"chart reviewed"
+        )
+        story.step("The privacy officer reviews it in time: justified.", _sent(reviewed))
+
+    def revoke(self) -> None:
+        """The patient ends her consent."""
+        cast, story = self.cast, self.story
+        story.scene("Revocation: at any time")
+        ending = cast.clinic.care.consents.draft_revocation(
+            cast.ana.party, to=cast.clinic.party, purpose=Purpose.TREAT
+        )
+        story.step(
+            "Ana signs the end of her consent; a relayer carries it.",
+            _sent(cast.relayer.care.consents.revoke_signed(ending.signed_by(cast.ana.signer))),
+        )
+        refused = self._request(self._first(sensitive=False), Purpose.TREAT)
+        story.refused("Dr Roe asks again: refused.", _words(refused.because))
+        left = cast.relayer.care.participants.end_affiliation
+        story.attack(
+            "A relayer ends the doctor's affiliation.",
+            lambda: left(
+                organisation=cast.clinic.party, practitioner=cast.doctor.party, reason=StatusReason.REQUESTED
+            ),
+            CareLedgerError,
+        )
+
+    def shred(self) -> None:
+        """All keys and salts of a record are destroyed, and that is stated."""
+        cast, story = self.cast, self.story
+        story.scene("Shredding: nobody can open it again")
+        victim = self._first(sensitive=True) or self._first(sensitive=False)
+        receipt = _sent(cast.hospital.care.records.shred(victim.record.id, basis=LegalBasis.PATIENT_REQUEST))
+        story.step(
+            "At Ana's request the hospital destroys every wrap, the salt and the sealed bytes, and states it.", receipt
+        )
+        state = cast.hospital.care.records.status(victim.record.id)
+        if state.status is not RecordStatus.SHREDDED:
+            raise SealedDamaged("the chain does not say that the record was shredded")
+        for who, name in ((cast.clinic, "The clinic"), (cast.hospital, "Even the hospital")):
+            story.attack(
+                f"{name} opens the shredded record.",
+                lambda who=who: who.care.records.read(victim.record.id),  # type: ignore[misc]
+                CareLedgerError,
+            )
+        story.attack(
+            "Somebody who kept the plaintext proves that the anchored commitment is it.",
+            lambda: attacks.match_plaintext(victim),
+            NotFound,
+        )
+
+    def account(self) -> None:
+        """What is on the chain is told: what a stranger saw, beside what it meant."""
+        self._anchor_log()
+        seen = outsider_view(self.care, self.cast)
+        self.story.facts["outsider"] = seen
+        self.story.facts["patient"] = {
+            "records": len(self.documents),
+            "accesses": len(self.book.entries),
+            "denied": sum(1 for entry in self.book.entries if not entry.allowed),
+        }
+
+    # WHAT SCENES USE
+
+    def _admit(self, role: Role) -> Receipt[object]:
+        cast = self.cast
+        return _sent(
+            cast.governor.care.participants.admit_accreditor(cast.board.party, role=role, jurisdiction=SWITZERLAND)
+        )
+
+    def _accredit(self, who: Player, role: Role) -> Receipt[object]:
+        cast = self.cast
+        offer = cast.board.care.participants.offer_credential(
+            who.party, issuer=cast.board.party, role=role, jurisdiction=SWITZERLAND, evidence=b"register extract"
+        )
+        return _sent(
+            cast.relayer.care.participants.issue_credential(
+                offer, issuer=offer.signed_by(cast.board.signer), subject=offer.signed_by(who.signer)
+            )
+        )
+
+    def _publish(self, who: Player) -> Receipt[object]:
+        assert who.opener is not None  # noqa: S101 - the cast gives these players one
+        return _sent(who.care.participants.publish_key(who.opener, subject=who.party))
+
+    def _first(self, *, sensitive: bool) -> Document:
+        """Return the first document with, or without, a sensitive class; the first at all where there is none."""
+        for document in self.documents:
+            if any(item.is_sensitive for item in document.classes) is sensitive:
+                if sensitive and DataClass.GENOMICS in document.classes:
+                    continue
+                return document
+        return self.documents[0]
+
+    def _decide(self, classes: frozenset[DataClass], purpose: Purpose) -> Decision:
+        cast = self.cast
+        return cast.hospital.care.consents.decide(
+            patient=cast.ana.party,
+            actor=cast.doctor.party,
+            capacity=cast.clinic.party,
+            purpose=purpose,
+            classes=classes,
+            jurisdiction=SWITZERLAND,
+            custodian=cast.hospital.party,
+            author=cast.hospital.party,
+        )
+
+    def _request(self, document: Document, purpose: Purpose) -> Decision:
+        """Decide as the hospital would before releasing anything, and write it into its log, denials alike."""
+        answer = self._decide(document.classes, purpose)
+        self.book.add(
+            document.record.id,
+            patient=self.cast.ana.party,
+            actor=self.cast.doctor.party,
+            purpose=purpose,
+            basis=answer.basis,  # type: ignore[arg-type]
+            allowed=answer.allowed,
+            at=self.cast.hospital.care.consents.now(),
+        )
+        return answer
+
+    def _anchor_log(self) -> None:
+        done = int(self.care.records.logs.log_of(self.cast.hospital.party)["lastEntry"])
+        fresh: Sequence[AccessEntry] = self.book.entries[done:]
+        if not fresh:
+            return
+        receipt = _sent(self.cast.hospital.care.records.logs.anchor_log(self.cast.hospital.party, fresh))
+        refused = sum(1 for entry in fresh if not entry.allowed)
+        self.story.step(
+            f"The hospital anchors entries {fresh[0].entry} to {fresh[-1].entry} of its access log, "
+            f"{refused} refusals among them.",
+            receipt,
+        )
+
+
+def _sent(receipt: object) -> Receipt[object]:
+    """Return a receipt as one; the demo never asks for a dry run."""
+    if not isinstance(receipt, Receipt):
+        raise TypeError("a dry run is no receipt")
+    return receipt
+
+
+def _words(code: object) -> str:
+    """Return a reason as words."""
+    return code.name.lower().replace("_", " ") if isinstance(code, Reason) else str(code)
+
+
+def _article(noun: str) -> str:
+    return f"an {noun}" if noun[:1] in "AEIOU" else f"a {noun}"
+
+
