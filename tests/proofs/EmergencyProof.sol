@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {EmergencyRegistry} from "../../contracts/EmergencyRegistry.sol";
+import {GuardianRegistry} from "../../contracts/GuardianRegistry.sol";
+import {Purpose} from "../../contracts/types/Consents.sol";
+import {EmergencyReason} from "../../contracts/types/Emergencies.sol";
+import {GuardianshipTerms} from "../../contracts/types/Guardians.sol";
+import {Act, Capacity, Jurisdiction, Role, Will} from "../../contracts/types/Participants.sol";
+import {Kit} from "../forge/Kit.sol";
+import {AnybodyGoverns, ParticipantsStub} from "./Mocks.sol";
+
+/// @notice Emergencies on the bytecode that ships, from any stored state.
+contract EmergencyProof is Kit {
+    address private constant FORWARDER = address(0xF0F0);
+    uint256 private constant LATEST = 5;
+    uint256 private constant DESKS = 6;
+    uint256 private constant CONDUCT = 7;
+
+    EmergencyRegistry private _emergencies;
+    ParticipantsStub private _participants;
+
+    function setUp() public {
+        _participants = new ParticipantsStub();
+        _emergencies = EmergencyRegistry(
+            deploy(
+                "EmergencyRegistry",
+                abi.encode(address(new AnybodyGoverns()), FORWARDER, address(_participants))
+            )
+        );
+    }
+
+    function check_C12_openEmergency__needs_credential_affiliation_officer_reason_and_none_open(
+        address caller,
+        address patient,
+        address practitioner,
+        address organisation,
+        EmergencyReason reason,
+        bool active,
+        bool affiliated,
+        uint16 count,
+        uint40 openUntil
+    ) public {
+        vm.warp(1_000_000);
+        vm.assume(caller != FORWARDER && count < type(uint16).max);
+        _participants.allow(active, affiliated, Capacity.None);
+        bytes32 desk = keccak256(abi.encode(organisation, DESKS));
+        vm.store(address(_emergencies), desk, bytes32(uint256(1)));
+        bytes32 pair = keccak256(abi.encode(patient, practitioner));
+        vm.store(
+            address(_emergencies),
+            keccak256(abi.encode(pair, LATEST)),
+            bytes32(uint256(count) | (uint256(openUntil) << 16))
+        );
+        vm.prank(caller);
+        try
+            _emergencies.openEmergency(
+                patient,
+                practitioner,
+                organisation,
+                Role.Provider,
+                Jurisdiction.wrap(756000),
+                reason
+            )
+        {
+            assert(caller == practitioner && active && affiliated && reason != EmergencyReason.None);
+            assert(patient != practitioner && openUntil <= 1_000_000);
+            (uint16 now_, uint40 until) = _emergencies.emergenciesOf(patient, practitioner);
+            assert(now_ == count + 1 && until == 1_000_000 + 8 hours);
+        } catch {}
+    }
+
+    function check_C12_openEmergency__overdue_or_suspended_blocks(
+        address patient,
+        address practitioner,
+        address organisation,
+        uint160 officer,
+        uint32 overdue,
+        uint40 suspendedUntil
+    ) public {
+        vm.warp(1_000_000);
+        _participants.allow(true, true, Capacity.None);
+        vm.store(
+            address(_emergencies),
+            keccak256(abi.encode(organisation, DESKS)),
+            bytes32(uint256(officer) | (uint256(overdue) << 160))
+        );
+        vm.store(
+            address(_emergencies),
+            keccak256(abi.encode(practitioner, CONDUCT)),
+            bytes32(uint256(suspendedUntil) << 16)
+        );
+        vm.prank(practitioner);
+        try
+            _emergencies.openEmergency(
+                patient,
+                practitioner,
+                organisation,
+                Role.Provider,
+                Jurisdiction.wrap(756000),
+                EmergencyReason.Unconscious
+            )
+        {
+            assert(officer != 0 && overdue == 0 && suspendedUntil <= 1_000_000);
+        } catch {}
+    }
+
+    function check_C12_isOpen__over_at_its_second(address patient, address practitioner, uint40 until, uint40 time) public {
+        bytes32 pair = keccak256(abi.encode(patient, practitioner));
+        vm.store(address(_emergencies), keccak256(abi.encode(pair, LATEST)), bytes32(uint256(until) << 16));
+        vm.warp(time);
+        assert(_emergencies.isOpen(patient, practitioner) == (time < until));
+    }
+}
+
+/// @notice Guardians on the bytecode that ships, from any stored state.
+contract GuardianProof is Kit {
+    address private constant FORWARDER = address(0xF0F0);
+    uint256 private constant GUARDIANSHIPS = 4;
+
+    GuardianRegistry private _guardians;
+    ParticipantsStub private _participants;
+
+    function setUp() public {
+        _participants = new ParticipantsStub();
+        _guardians = GuardianRegistry(
+            deploy("GuardianRegistry", abi.encode(address(new AnybodyGoverns()), FORWARDER, address(_participants)))
+        );
+    }
+
+    /// @dev Slot 0 holds parent, purposes, until, depth and 16 bits of version: 160 + 32 + 40 + 8 + 16 = 256.
+    function _put(address patient, address guardian, address parent, uint32 purposes, uint40 until, uint8 depth) private {
+        bytes32 key = keccak256(abi.encode(patient, guardian));
+        uint256 word = uint256(uint160(parent)) | (uint256(purposes) << 160) | (uint256(until) << 192);
+        vm.store(
+            address(_guardians),
+            keccak256(abi.encode(key, GUARDIANSHIPS)),
+            bytes32(word | (uint256(depth) << 232) | (uint256(1) << 240))
+        );
+    }
+
+    function check_C9_appointGuardian__only_the_patients_controller(
+        address caller,
+        address controller,
+        GuardianshipTerms memory terms
+    ) public {
+        vm.assume(caller != FORWARDER);
+        _participants.set(terms.patient, controller, 0);
+        vm.prank(caller);
+        try _guardians.appointGuardian(terms) {
+            assert(caller == controller && terms.guardian != address(0) && terms.guardian != terms.patient);
+            assert(terms.until > block.timestamp && terms.until <= block.timestamp + 366 days && terms.depth <= 2);
+        } catch {}
+    }
+
+    function check_C7_appointGuardianFor__delegate_has_no_more_than_its_parent(
+        address caller,
+        uint32 purposes,
+        uint40 until,
+        uint8 depth,
+        GuardianshipTerms memory terms
+    ) public {
+        vm.assume(caller != FORWARDER);
+        vm.warp(1_000_000);
+        _put(terms.patient, caller, address(0), purposes, until, depth);
+        vm.prank(caller);
+        try _guardians.appointGuardianFor(terms, Act(Will.Paper, bytes32(uint256(1)))) {
+            assert(terms.purposes & ~purposes == 0 && terms.until <= until && terms.depth < depth);
+            assert(until > 1_000_000 && terms.guardian != caller);
+        } catch {}
+    }
+
+    function check_C8_isGuardian__falls_with_its_parent(
+        address patient,
+        address parent,
+        address delegate,
+        uint32 purposes,
+        uint40 until,
+        uint8 depth,
+        uint32 parentPurposes,
+        uint40 parentUntil,
+        uint8 parentDepth,
+        uint40 time,
+        uint8 purpose
+    ) public {
+        vm.assume(parent != delegate && parent != address(0) && purpose <= uint8(type(Purpose).max));
+        _put(patient, delegate, parent, purposes, until, depth);
+        _put(patient, parent, address(0), parentPurposes, parentUntil, parentDepth);
+        vm.warp(time);
+        bool is_ = _guardians.isGuardian(patient, delegate, Purpose(purpose));
+        bool own = time < until && purposes & (uint32(1) << purpose) != 0;
+        bool above = time < parentUntil && parentPurposes & (uint32(1) << purpose) != 0;
+        assert(is_ == (own && above && depth < parentDepth));
+    }
+}
