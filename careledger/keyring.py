@@ -143,7 +143,12 @@ def create_account(name: str, home: Path, *, words_file: Path | None = None, wit
     else:
         sys.stderr.write(f"These words are the key. They are shown once:\n\n  {words.reveal().decode()}\n\n")
         sys.stderr.flush()
-    return _save_account(path, key, password)
+    try:
+        return _save_account(path, key, password)
+    except BaseException:
+        if words_file is not None:
+            words_file.unlink(missing_ok=True)
+        raise
 
 
 def create_opener(name: str, home: Path) -> Entry:

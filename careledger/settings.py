@@ -207,7 +207,7 @@ class Settings(Mapping[str, Any]):
 def load(
     given: Mapping[str, Any] | None = None,
     *,
-    given_as: str = "argument",
+    given_as: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
     user_folder: Path | None = None,
@@ -216,7 +216,7 @@ def load(
 
     Args:
         given: What the caller says; ``None`` values count as not said.
-        given_as: ``argument`` or ``flag``, for the provenance.
+        given_as: What each of them is called for the provenance, such as ``flag --as``; else ``argument NAME``.
         environ: The environment; this process's when not given.
         folder: The working directory.
         user_folder: The user's configuration folder.
@@ -234,7 +234,7 @@ def load(
         raw, source = key.default, "default"
         if (given or {}).get(key.name) is not None:
             raw = (given or {})[key.name]
-            source = f"flag --{key.name.replace('_', '-')}" if given_as == "flag" else f"{given_as} {key.name}"
+            source = (given_as or {}).get(key.name, f"argument {key.name}")
         elif environ.get(variable):
             raw, source = environ[variable], f"environment {variable}"
         elif dotenv.get(variable):

@@ -18,7 +18,8 @@ HEAD = """# The command line
 Written by `scripts/cli_reference.py --write` from the commands themselves.
 
 Data goes to stdout, everything else to stderr. `--json` answers in JSON, errors too. Exit codes: 0 yes or done,
-1 failed, 2 misuse, 3 the answer is no (denied, not genuine, findings), 4 try again (node away, pending); 130 interrupted.
+1 failed, 2 misuse, 3 the answer is no (denied, not genuine, findings), 4 try again (node away, pending), 130
+interrupted.
 Settings: flag, environment (`CARELEDGER_RPC`), `.env`, `careledger.toml` here and in the user's configuration, default;
 `careledger config` shows each value and where it came from. Passwords come from a prompt, `CARELEDGER_PASSWORD` or
 `CARELEDGER_PASSWORD_FILE`, never from arguments.
@@ -44,9 +45,21 @@ def everything() -> list[tuple[str, str]]:
     return list(walk(root, root.context_class(root, info_name="careledger", max_content_width=WIDTH)))
 
 
+def settings_table() -> str:
+    """Return every setting as a Markdown table."""
+    from careledger.settings import KEYS
+
+    rows = ["## Settings", "", "| name | environment | default | what for |", "|---|---|---|---|"]
+    for key in KEYS.values():
+        default = "" if key.default is None else f"`{str(key.default).lower()}`"
+        doc = key.doc + (f" ({', '.join(key.choices)})" if key.choices else "")
+        rows.append(f"| `{key.name}` | `CARELEDGER_{key.name.upper()}` | {default} | {doc} |")
+    return "\n".join([*rows, ""])
+
+
 def reference() -> str:
     """Return the whole page."""
-    parts = [HEAD]
+    parts = [HEAD, settings_table()]
     for path, text in everything():
         depth = "##" if path.count(" ") < 2 else "###"
         body = "\n".join(line.rstrip() for line in text.splitlines())

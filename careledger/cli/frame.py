@@ -8,7 +8,8 @@ A verb is declared with ``verb`` and gets a ``Frame`` first::
 
         Example: careledger consents revoke 0x51… --key consent/4711/1
         \"\"\"
-        frame.receipt(frame.client(signs=True).consents.revoke(directive, **frame.write_options()))
+        with frame.client(signs=True) as care:
+            frame.receipt(care.consents.revoke(directive, **frame.write_options()))
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar, get_type_hints
 
@@ -68,7 +68,10 @@ _WRITE: Final = {
     "wait": (str | None, _option("--wait", help="Until sent, included or final.", metavar="STAGE"), None),
     "yes": (bool, _option("--yes", help="Do not ask; on a real network --network is needed all the same."), False),
 }
-_SETTINGS: Final = ("network", "instance", "rpc", "suite", "wait", "home")
+_SETTINGS: Final = {name: name for name in ("network", "instance", "rpc", "suite", "wait", "home")} | {
+    "profile": "as_",
+    "log": "verbose",
+}
 
 
 @dataclass
@@ -98,14 +101,9 @@ class Frame:
     @cached_property
     def settings(self) -> settings.Settings:
         """Every setting, flags first."""
-        given = {name: self.options.get(name) for name in _SETTINGS}
-        found = settings.load({**given, "profile": self.options.get("as_")}, given_as="flag")
-        profile = found.value("profile")
-        if profile.is_flag:
-            found = settings.Settings(
-                {**{n: found.value(n) for n in found}, "profile": replace(profile, source="flag --as")}, found.networks
-            )
-        return found
+        given = {name: self.options.get(option) for name, option in _SETTINGS.items()}
+        flags = {"profile": "flag --as", "log": "flag -v"}
+        return settings.load(given, given_as={name: flags.get(name, f"flag --{name}") for name in given})
 
     @cached_property
     def target(self) -> networks.Target:
@@ -296,8 +294,8 @@ def verb(app: typer.Typer, name: str, *, chain: bool = False, write: bool = Fals
             run = ctx.obj if isinstance(ctx.obj, Run) else Run()
             run.json = run.json or bool(options["json"])
             frame = Frame(options, run)
-            if options["verbose"] or not run.verbose:
-                log_to_stderr(options["verbose"], run=run, frame=frame)
+            if frame.settings["log"] != "silent":
+                log_to_stderr(frame.settings["log"], run=run)
             try:
                 function(frame, **given)
             except BrokenPipeError:
@@ -316,21 +314,8 @@ class PipeClosed(BaseException):
     """Whoever read stdout has gone; its own kind, because typer takes the usual one for a failure."""
 
 
-def log_to_stderr(level: str | None, *, run: Run, frame: Frame | None = None) -> None:
-    """Let the logger ``careledger`` speak, at a level from ``-v`` or the setting ``log``.
-
-    Raises:
-        Misuse: There is no such level.
-    """
-    source = level
-    if level is None and frame is not None:
-        # a command such as `config` has to say itself what is wrong with a file, so only the environment counts here
-        level = os.environ.get("CARELEDGER_LOG") or None
-    if level is None or level == "silent":
-        return
-    if level not in ("info", "debug"):
-        where = "-v" if source else "CARELEDGER_LOG"
-        raise Misuse(f"{where} takes info or debug", fix=f"Run it again with: {where} info")
+def log_to_stderr(level: str, *, run: Run) -> None:
+    """Let the logger ``careledger`` speak, at ``info`` or ``debug``."""
     run.verbose = level
     logger = logging.getLogger("careledger")
     logger.setLevel(level.upper())

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -19,7 +21,7 @@ from typer import core
 
 from careledger import __version__
 from careledger.cli import nouns, output
-from careledger.cli.frame import PipeClosed, Run, log_no_more, log_to_stderr
+from careledger.cli.frame import PipeClosed, Run, log_no_more
 from careledger.errors import CareLedgerError, Misuse
 from careledger.text import nearest, shown
 
@@ -101,7 +103,13 @@ def command() -> Any:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; never raises, never shows a traceback unless ``-v debug`` asks."""
-    state = Run(json="--json" in _before_dashes(arguments))
+    given = _before_dashes(arguments)
+    state = Run(json="--json" in given)
+    if os.environ.get("CARELEDGER_LOG") == "debug" or ("-v", "debug") in pairwise(given):
+        state.verbose = "debug"  # also for what fails before options are read, such as an import
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started the program
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -134,7 +142,6 @@ def _before_dashes(arguments: Sequence[str]) -> Sequence[str]:
 
 
 def _execute(arguments: list[str], state: Run) -> int:
-    log_to_stderr(os.environ.get("CARELEDGER_LOG") or None, run=state)
     try:
         answer = command().main(arguments, prog_name="careledger", standalone_mode=False, obj=state)
     except SystemExit as end:  # shell completion ends this way

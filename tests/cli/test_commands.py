@@ -1,7 +1,9 @@
 """The commands that need no chain, and the local chain itself."""
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import stat
 import subprocess
@@ -215,6 +217,31 @@ def test_keys__weak_password__refused(cli: Cli, home: Path, monkeypatch: pytest.
     assert not list((home / "keys").glob("*"))
 
 
+def test_keys__words_on_a_terminal__shown_once_and_not_on_stdout(home: Path, place: Path) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:  # pragma: no cover - another process
+        with (place / "out").open("wb") as out:
+            os.dup2(out.fileno(), 1)
+        os.execv(PROGRAM[0], [*PROGRAM, "keys", "create", "mine", "--words"])
+    seen = b""
+    for prompt, answer in ((b"New password", PASSWORD), (b"The same again", PASSWORD)):
+        while prompt not in seen:
+            seen += os.read(terminal, 4096)
+        time.sleep(0.2)  # the prompt is written a moment before the echo is off
+        os.write(terminal, answer.encode() + b"\n")
+    with contextlib.suppress(OSError):  # Linux ends a terminal nobody holds with EIO
+        while part := os.read(terminal, 4096):
+            seen += part
+    os.close(terminal)
+    assert os.waitpid(pid, 0)[1] == 0
+    lines = seen.decode().splitlines()
+    words = next(line.strip() for line in lines if len(line.split()) == 24)
+    assert PASSWORD not in seen.decode()
+    account = (place / "out").read_text().strip()
+    assert Signer.from_mnemonic(words).address == account
+    assert words not in (home / "keys" / "mine.json").read_text()
+
+
 def test_keys__words_without_terminal__refused(cli: Cli, home: Path, password: str) -> None:
     assert cli("keys", "create", "x", "--words").code == 1
     assert not list((home / "keys").glob("*"))
@@ -323,6 +350,24 @@ def test_W6_chain_start__interrupted__no_process_left(
     process.communicate(timeout=20)
     assert process.returncode in (130, 143)
     assert not alive(running.pid) and not (home / "chain.json").exists()
+
+
+@anvil
+def test_W6_chain_start__killed__stop_finds_the_process(cli: Cli, home: Path, place: Path) -> None:
+    slow = place / "slow-anvil"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    environment = {**os.environ, "CARELEDGER_ANVIL": str(slow)}
+    process = subprocess.Popen([*PROGRAM, "chain", "start", "--port", "0"], env=environment)
+    end = time.monotonic() + 20
+    while background.status(home) is None and time.monotonic() < end:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    running = background.status(home)
+    assert running is not None
+    assert cli("chain", "stop", "--json").json["stopped"]["pid"] == running.pid
+    assert not alive(running.pid)
 
 
 def test_chain_start__port_taken_or_no_anvil__said(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,6 +229,15 @@ def test_W6_closed_pipe__small_output__not_zero(place: Path) -> None:
     assert done.returncode == 141 and done.stderr == b""
 
 
+@pytest.mark.parametrize(("redirection", "code"), [(">&-", 0), ("2>&-", 0), (">/dev/full", 1)])
+def test_output__closed_or_full__no_traceback(redirection: str, code: int) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", *PROGRAM, "config"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
 def test_S8_log_and_errors__secret__absent(cli: Cli) -> None:
     for kind in ("bug", "NotFound", "KeyMaterialError"):
         for extra in ([], ["--json"], ["-v", "info"]):
