@@ -63,7 +63,7 @@ def edit_log(custodian: Player, book: AccessLogBook) -> None:
     edited = AccessLogBook(book.custodian, book.entries)
     edited.entries[place] = replace(edited.entries[place], allowed=True)
     entry = edited.entries[place]
-    if not custodian.care.records.logs.is_logged(book.custodian, entry, part=1, book=edited):
+    if not custodian.care.records.is_logged(book.custodian, entry, part=1, book=edited):
         raise InputError(
             f"entry {entry.entry} of the log is not the one that was anchored",
             why="Its leaf does not lead to the root on chain.",

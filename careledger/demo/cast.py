@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from careledger.chain.local import LocalChain
 from careledger.chain.signers import Signer
 from careledger.client import CareLedger
 from careledger.privacy.openers import Opener, Suite, from_seed, new_seed
@@ -27,6 +27,10 @@ class Player:
     signer: Signer
     care: CareLedger
     opener: Opener | None = None
+    account: int | None = None
+    """Number of its development account; None for the patient, whose key comes from her wallet."""
+    seed: Secret | None = None
+    """What its opener was made of."""
 
 
 @dataclass(frozen=True)
@@ -53,32 +57,37 @@ class Cast:
     phrase: Secret
 
 
-def assemble(care: CareLedger, chain: LocalChain, *, start: int = 1) -> Cast:
-    """Give everybody a key; the patient's account holds no ether and never sends."""
+def assemble(care: CareLedger, accounts: Callable[[int], Signer], *, start: int = 1) -> Cast:
+    """Give everybody a key; the patient's account holds no ether and never sends.
+
+    Args:
+        care: The suite, governed by its signer.
+        accounts: Development accounts by number.
+        start: The first that may be used.
+    """
+
+    def player(name: str, number: int, kind: str, *, opens: bool = False) -> Player:
+        signer, seed = accounts(start + number), new_seed() if opens else None
+        opener = from_seed(seed) if seed else None
+        party = PartyRef(kind, signer.address, name)  # type: ignore[arg-type]
+        return Player(name, party, signer, care.as_(signer, opener=opener), opener, start + number, seed)
+
     wallet, phrase = Wallet.create()
-    hospital = _player("hospital", care, chain.signer(start + 1), "organisation", opens=True)
+    hospital = player("hospital", 1, "organisation", opens=True)
     scope = Scope.custodian(hospital.party.address)
     signer = Signer.from_key(wallet.account(scope).key)
     opener = wallet.opener(scope, suite=Suite.MLKEM768_X25519)
-    ana = Player("Ana", PartyRef("person", signer.address), signer, care.as_(signer, opener=opener), opener)
     boss = care.sender.signer
-    governor = Player("governor", PartyRef("organisation", boss.address), boss, care)
     return Cast(
-        governor=governor,
-        board=_player("medical board", care, chain.signer(start), "organisation"),
+        governor=Player("governor", PartyRef("organisation", boss.address), boss, care),
+        board=player("medical board", 0, "organisation"),
         hospital=hospital,
-        clinic=_player("clinic", care, chain.signer(start + 2), "organisation", opens=True),
-        doctor=_player("Dr Roe", care, chain.signer(start + 3), "person", opens=True),
-        officer=_player("privacy officer", care, chain.signer(start + 4), "person"),
-        relayer=_player("relayer", care, chain.signer(start + 5), "organisation"),
-        thief=_player("thief", care, chain.signer(start + 6), "person", opens=True),
-        ana=ana,
+        clinic=player("clinic", 2, "organisation", opens=True),
+        doctor=player("Dr Roe", 3, "person", opens=True),
+        officer=player("privacy officer", 4, "person"),
+        relayer=player("relayer", 5, "organisation"),
+        thief=player("thief", 6, "person", opens=True),
+        ana=Player("Ana", PartyRef("person", signer.address), signer, care.as_(signer, opener=opener), opener),
         wallet=wallet,
         phrase=phrase,
     )
-
-
-def _player(name: str, care: CareLedger, signer: Signer, kind: str, *, opens: bool = False) -> Player:
-    opener = from_seed(new_seed()) if opens else None
-    party = PartyRef(kind, signer.address, name)  # type: ignore[arg-type]
-    return Player(name, party, signer, care.as_(signer, opener=opener), opener)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
+from careledger.chain.signers import Signer
 from careledger.client import CareLedger
 from careledger.codes import (
     DataClass,
@@ -33,7 +35,9 @@ from careledger.errors import (
 from careledger.formats import fhir
 from careledger.resources.access import AccessEntry, AccessLogBook
 from careledger.resources.record_types import SealedRecord, ToSeal
-from careledger.values import Decision, Receipt
+from careledger.values import Decision, Prepared, Receipt
+
+T = TypeVar("T")
 
 __all__ = ["Document", "Journey", "play"]
 
@@ -52,22 +56,22 @@ class Document:
         return self.resource.resource_type or "resource"
 
 
-def play(care: CareLedger, story: Story, *, patient: Path, first_account: int = 1) -> Journey:
+def play(
+    care: CareLedger, story: Story, *, patient: Path, accounts: Callable[[int], Signer], first_account: int = 1
+) -> Journey:
     """Play the whole journey.
 
     Args:
-        care: A local chain with a fresh suite, governed by its signer.
+        care: A fresh suite on a local chain, governed by its signer.
         story: Who is told.
         patient: A FHIR Bundle about one patient.
-        first_account: Number of the first development account that may be used.
+        accounts: Funded development accounts by number.
+        first_account: The first that may be used; seven follow.
 
     Raises:
         CareLedgerError: The file does not serve, or an attack that had to fail did not.
     """
-    chain = care.chain
-    if chain is None:
-        raise FormatError("the demo plays on a local chain only", fix="Use CareLedger.local().")
-    journey = Journey(care, story, assemble(care, chain, start=first_account), patient)
+    journey = Journey(care, story, assemble(care, accounts, start=first_account), patient)
     journey.accredit()
     journey.seal()
     journey.consent()
@@ -264,7 +268,9 @@ class Journey:
             )
         )
         hours = (opened.value.until - opened.value.opened_at) // 3600
-        story.step(f"Dr Roe breaks the glass: unconscious patient. It lasts {hours} hours and everybody sees it.", opened)
+        story.step(
+            f"Dr Roe breaks the glass: unconscious patient. It lasts {hours} hours and everybody sees it.", opened
+        )
         within = self._request(hidden, Purpose.ETREAT)
         story.step(f"Now the sensitive record opens: {_words(within.because)}.")
         genome = self._decide(frozenset({DataClass.GENOMICS}), Purpose.ETREAT)
@@ -283,9 +289,7 @@ class Journey:
         """The patient ends her consent."""
         cast, story = self.cast, self.story
         story.scene("Revocation: at any time")
-        ending = cast.clinic.care.consents.draft_revocation(
-            cast.ana.party, to=cast.clinic.party, purpose=Purpose.TREAT
-        )
+        ending = cast.clinic.care.consents.draft_revocation(cast.ana.party, to=cast.clinic.party, purpose=Purpose.TREAT)
         story.step(
             "Ana signs the end of her consent; a relayer carries it.",
             _sent(cast.relayer.care.consents.revoke_signed(ending.signed_by(cast.ana.signer))),
@@ -295,9 +299,7 @@ class Journey:
         left = cast.relayer.care.participants.end_affiliation
         story.attack(
             "A relayer ends the doctor's affiliation.",
-            lambda: left(
-                organisation=cast.clinic.party, practitioner=cast.doctor.party, reason=StatusReason.REQUESTED
-            ),
+            lambda: left(organisation=cast.clinic.party, practitioner=cast.doctor.party, reason=StatusReason.REQUESTED),
             CareLedgerError,
         )
 
@@ -338,13 +340,13 @@ class Journey:
 
     # WHAT SCENES USE
 
-    def _admit(self, role: Role) -> Receipt[object]:
+    def _admit(self, role: Role) -> Receipt[Any]:
         cast = self.cast
         return _sent(
             cast.governor.care.participants.admit_accreditor(cast.board.party, role=role, jurisdiction=SWITZERLAND)
         )
 
-    def _accredit(self, who: Player, role: Role) -> Receipt[object]:
+    def _accredit(self, who: Player, role: Role) -> Receipt[Any]:
         cast = self.cast
         offer = cast.board.care.participants.offer_credential(
             who.party, issuer=cast.board.party, role=role, jurisdiction=SWITZERLAND, evidence=b"register extract"
@@ -355,7 +357,7 @@ class Journey:
             )
         )
 
-    def _publish(self, who: Player) -> Receipt[object]:
+    def _publish(self, who: Player) -> Receipt[Any]:
         assert who.opener is not None  # noqa: S101 - the cast gives these players one
         return _sent(who.care.participants.publish_key(who.opener, subject=who.party))
 
@@ -396,11 +398,11 @@ class Journey:
         return answer
 
     def _anchor_log(self) -> None:
-        done = int(self.care.records.logs.log_of(self.cast.hospital.party)["lastEntry"])
+        done = int(self.care.records.log_of(self.cast.hospital.party)["lastEntry"])
         fresh: Sequence[AccessEntry] = self.book.entries[done:]
         if not fresh:
             return
-        receipt = _sent(self.cast.hospital.care.records.logs.anchor_log(self.cast.hospital.party, fresh))
+        receipt = _sent(self.cast.hospital.care.records.anchor_log(self.cast.hospital.party, fresh))
         refused = sum(1 for entry in fresh if not entry.allowed)
         self.story.step(
             f"The hospital anchors entries {fresh[0].entry} to {fresh[-1].entry} of its access log, "
@@ -409,7 +411,7 @@ class Journey:
         )
 
 
-def _sent(receipt: object) -> Receipt[object]:
+def _sent(receipt: Receipt[T] | Prepared) -> Receipt[T]:
     """Return a receipt as one; the demo never asks for a dry run."""
     if not isinstance(receipt, Receipt):
         raise TypeError("a dry run is no receipt")
@@ -423,5 +425,3 @@ def _words(code: object) -> str:
 
 def _article(noun: str) -> str:
     return f"an {noun}" if noun[:1] in "AEIOU" else f"a {noun}"
-
-

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from careledger.errors import CareLedgerError
+from careledger.errors import CareLedgerError, ContractError
 from careledger.values import Receipt, plain
 
 __all__ = ["Outcome", "Scene", "Step", "Story"]
@@ -100,7 +100,7 @@ class Story:
         try:
             attempt()
         except expected as error:
-            self._add(Step(sentence, "attack failed", why=error.message))
+            self._add(Step(sentence, "attack failed", why=_reason(error)))
             return
         raise AttackSucceeded(f"this should have failed and did not: {sentence}", fix="Report it as a security issue.")
 
@@ -116,3 +116,11 @@ class Story:
     def to_json(self) -> dict[str, Any]:
         """Return scenes, totals and facts."""
         return {"scenes": [scene.to_json() for scene in self.scenes], "gas": self.gas, **plain(self.facts)}
+
+
+def _reason(error: CareLedgerError) -> str:
+    """Return why something failed, as a sentence: of a contract's refusal its name and what it says about itself."""
+    if not isinstance(error, ContractError):
+        return error.message
+    why = error.why.removeprefix("Thrown when ").rstrip(".")
+    return f"{type(error).__name__.partition('_')[2]}: {why}" if why else error.message
