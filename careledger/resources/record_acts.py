@@ -214,13 +214,15 @@ class RecordActs(AccessLogs):
     def _anchor(self, item: Item, *, act: str | None, wait: Wait) -> Receipt[SealedRecord]:
         """Anchor a ready record once; of one that is anchored, return the first result."""
         record = SealedRecord.of(item)
-        if item.state == "anchored" and (item.act is None or self._care.sender.entry(item.act) is None):
+        act = act or item.act
+        if item.state == "anchored" and (act is None or self._care.sender.entry(act) is None):
             return self._first_result(item)
-        if item.act is None:
-            item = self.desk.catalogue.change(item, act=act or f"RecordRegistry.anchor/{item.record_id}")
+        if act is None:
+            act = f"RecordRegistry.anchor/{item.record_id}"
+            item = self.desk.catalogue.change(item, act=act)
         function, args = self._call(item)
         receipt = self._write(
-            function, *args, value=lambda _: record, key=item.act, wait=wait, dry_run=False,
+            function, *args, value=lambda _: record, key=act, wait=wait, dry_run=False,
             note={"record": item.record_id, "cid": item.cid}, entry=item.state == "ready",
         )  # fmt: skip
         assert isinstance(receipt, Receipt)  # noqa: S101  no dry run was asked for

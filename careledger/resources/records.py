@@ -140,19 +140,19 @@ class Records(RecordActs):
         """Anchor the ready ones among some records; when none is left, return the first result of the last."""
         ready = list({item.record_id: item for item in items if item.state == "ready"}.values())
         if not ready:
-            return self._anchor(items[-1], act=None, wait=wait)
+            return self._anchor(items[-1], act=act, wait=wait)
         tree = StandardTree.of_commitments(item.commitment_bytes for item in ready)
         root = to_hex(tree.root)
         placed = [
             replace(
                 item, root=root, size=len(ready), path=tuple(to_hex(node) for node in tree.proof(place)),
-                act=act or f"RecordRegistry.anchorBatch/{root}",
+                act=None if act else f"RecordRegistry.anchorBatch/{root}",
             )
             for place, item in enumerate(ready)
         ]  # fmt: skip
         self.desk.catalogue.put(*placed)
         step("records.batched")
-        receipt = self._anchor(placed[0], act=None, wait=wait)
+        receipt = self._anchor(placed[0], act=act, wait=wait)
         if receipt.block is not None:
             self.desk.catalogue.anchored(*(item.record_id for item in placed))
             step("records.anchored")
@@ -399,7 +399,7 @@ class Records(RecordActs):
                 return self._preview("amend", change, before.proof)
             item = self._ready(job)
         act = key or f"RecordRegistry.supersede/{before.record_id}/{item.record_id}"
-        if item.act is None:
+        if item.act is None and key is None:
             item = self.desk.catalogue.change(item, act=act)
         change = amendment(author.address, before.commitment, RecordStatus.SUPERSEDED, replacement=item.commitment)
         receipt = self._amend(change, before.proof, act=act, wait=wait, entry=item.state == "ready")
