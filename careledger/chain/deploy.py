@@ -15,13 +15,15 @@ from careledger.chain.abi import artifacts
 from careledger.chain.calls import Call
 from careledger.chain.sender import Sender
 from careledger.chain.suite import DIRECTORY, word
-from careledger.errors import InputError, NodeMisbehaved, SuiteError
+from careledger.errors import InputError, InsufficientFunds, NodeMisbehaved, SuiteError
 from careledger.steps import step
-from careledger.values import Address, Receipt, checksum
+from careledger.values import Address, Receipt, address, checksum
 
 __all__ = ["Deployment", "deploy"]
 
 FORWARDER_NAME = "CareLedger Forwarder"
+ADMIN_ROLE = 0
+"""OpenZeppelin AccessManager's own administrator."""
 
 ORDER: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("AccessManager", ("=admin",)),
@@ -68,6 +70,8 @@ def deploy(
     *,
     instance: str = "main",
     release: str = __version__,
+    admin: str | None = None,
+    admin_delay: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Deployment:
     """Deploy a suite and list it in its directory; started again, go on where it was.
@@ -76,10 +80,15 @@ def deploy(
         sender: Pays, and is the first administrator of the access manager.
         instance: Tells deployments on one chain apart; ASCII, at most 20 characters.
         release: What the directory states as its release.
+        admin: Who governs once everything stands; the sender keeps no role then. The sender itself when not given,
+            which is for development only.
+        admin_delay: Seconds that every act of that administrator waits, from the first block on.
         progress: Told the name of each contract once it stands.
 
     Raises:
         InputError: The name does not fit.
+        InsufficientFunds: The sender cannot pay for all of it; nothing was sent.
+        KeyReused: An earlier run of this instance deployed other code; nothing was sent.
         SuiteError: A contract of an earlier run is not where it should be.
     """
     if not instance.isascii() or not 0 < len(instance) <= 20:
@@ -88,6 +97,7 @@ def deploy(
         "=admin": sender.address, "=forwarder": FORWARDER_NAME,
         "=suite": word(f"CareLedger {instance}"), "=release": word(release),
     }  # fmt: skip
+    _require_funds(sender, instance)
     contracts: dict[str, Address] = {}
     blocks: dict[str, int] = {}
     gas: dict[str, int] = {}
@@ -100,7 +110,40 @@ def deploy(
         if progress:
             progress(name)
     _list(sender, instance, contracts, blocks)
+    if admin is not None and admin.lower() != sender.address.lower():
+        _hand_over(sender, instance, contracts["AccessManager"], address(admin, confirm_unchecked=True), admin_delay)
     return Deployment(sender.connection.chain_id, instance, release, contracts, gas)
+
+
+def _require_funds(sender: Sender, instance: str) -> None:
+    """Refuse to begin what cannot be paid to its end: code at 200 gas a byte, calldata at 16, calls around it."""
+    open_ = [name for name, _ in ORDER if sender.entry(f"deploy/{instance}/{name}") is None]
+    if not open_:
+        return
+    sizes = [artifacts().load(name) for name in open_]
+    gas = sum(len(item.deployed_bytecode) * 200 + len(item.bytecode) * 18 + 200_000 for item in sizes)
+    fees = sender.connection.fees()
+    price = fees.base + fees.priority
+    balance = sender.connection.balance(sender.address)
+    if balance < gas * price:
+        raise InsufficientFunds(
+            f"{sender.address} has {balance} wei, and this needs about {gas * price}",
+            why=f"{len(open_)} contracts are to be created, about {gas:,} gas at {price} wei.",
+            fix="Send it ether, then start again; nothing was sent.",
+        )
+
+
+def _hand_over(sender: Sender, instance: str, manager: Address, admin: Address, delay: int) -> None:
+    """Give the administrator's role away, and read on chain that it is gone."""
+    artifact = artifacts().load("AccessManager")
+    for name, args in (("grantRole", (ADMIN_ROLE, admin, delay)), ("renounceRole", (ADMIN_ROLE, sender.address))):
+        data = artifact.encode_call(name, *args)
+        sender.submit(Call(to=manager, data=data), key=f"deploy/{instance}/{name}")
+        step(f"deploy.{name}")
+    left = sender.connection.read(artifact, manager, "hasRole", ADMIN_ROLE, sender.address)
+    given = sender.connection.read(artifact, manager, "hasRole", ADMIN_ROLE, admin)
+    if left["isMember"] or not given["isMember"]:
+        raise SuiteError("the administrator's role was not handed over", fix="Look at the access manager's events.")
 
 
 def _created(sender: Sender, name: str, receipt: Receipt[None]) -> Address:

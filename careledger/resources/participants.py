@@ -359,16 +359,18 @@ class Participants(Resource):
             wait: Until when to wait.
             dry_run: Only say what it would cost.
         """
-        salt = keccak(b"held" + (key or to_hex(new_salt().reveal())).encode() + from_hex(claim_key))
-        terms = {
-            "steward": address_of(steward), "jurisdiction": jurisdiction, "claimKey": claim_key, "salt": to_hex(salt),
-            "provisional": provisional,
+        name = key or f"open-held/{claim_key}"
+        known = self._care.sender.entry(name)
+        terms = (known.note if known else None) or {
+            "steward": address_of(steward), "jurisdiction": jurisdiction, "claimKey": claim_key,
+            "salt": to_hex(new_salt().reveal()), "provisional": provisional,
         }  # fmt: skip
         subject = PartyRef("person", self._read("heldAddress", terms))
         held = HeldAccount(subject, terms)
         return self._write(
-            "openHeld", terms, self._act(will, evidence), value=lambda _: held, key=key, wait=wait, dry_run=dry_run,
-            content=[terms, will.name, to_hex(keccak(evidence))],
+            "openHeld", terms, self._act(will, evidence), value=lambda _: held, key=name, wait=wait, dry_run=dry_run,
+            content=[address_of(steward), jurisdiction, claim_key, provisional, will.name, to_hex(keccak(evidence))],
+            note=terms,
         )  # fmt: skip
 
     def sign_claim(self, held: HeldAccount, *, controller: Address, signer: Signer) -> SignedTerms[Terms]:

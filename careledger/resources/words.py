@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from careledger.codes import DataClass, Purpose
 from careledger.errors import InputError
+from careledger.values import PartyRef
 
 if TYPE_CHECKING:
     from careledger.resources.consents import ConsentTerms
@@ -117,7 +118,7 @@ def in_words(terms: ConsentTerms, language: str) -> str:
 
 def _who(terms: ConsentTerms, at: int) -> str:
     to = terms.to
-    if hasattr(to, "role"):
+    if not isinstance(to, PartyRef):
         everyone = ("everyone accredited as {0} in {1}", "allen als {0} in {1} Zugelassenen", "{1}所有获准的{0}")
         return everyone[at].format(to.role.word, to.jurisdiction)
     return f"{to.label!s} ({to.address})" if to.label else to.address
