@@ -181,4 +181,3 @@ def test_K7_renounce__last_admin__freezes_governance(anvil: LocalChain, tmp_path
         anvil.connection.read(artifacts().load("ConsentRegistry"), made.contracts["ConsentRegistry"], "isRetired")
         is False
     )
-    assert len(ORDER) == 8
