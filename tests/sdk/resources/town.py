@@ -40,7 +40,9 @@ class Town:
         wallet, _ = Wallet.create()
         scope = Scope.custodian(self.hospital.party.address)
         signer, opener = Signer.from_key(wallet.account(scope).key), wallet.opener(scope)
-        return Townsman(PartyRef("person", address(signer.address)), signer, self.care.as_(signer, opener=opener), opener)
+        return Townsman(
+            PartyRef("person", address(signer.address)), signer, self.care.as_(signer, opener=opener), opener
+        )
 
 
 def build(care: CareLedger) -> Town:
