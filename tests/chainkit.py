@@ -1,9 +1,9 @@
 """The suite on a chain of the test's own, and the few words that tests of the contracts are written in.
 
-Two engines with one face. `Revm` (pyrevm, in this process) is what unit tests run on: 0.1 ms a call, exact revert data and
-logs. `Node` (Anvil) is what gas and traces are measured on: each call is a transaction of its own there, cold slots and
-all. A contract is `Contract`: views return their value, everything else a `Tx` with its value, events and gas; a revert is
-`Reverted` with the error's name and values, which `reverts(name, **values)` demands whole.
+Two engines with one face. `Revm` (pyrevm, in this process) is what unit tests run on: 0.1 ms a call, exact revert data
+and logs. `Node` (Anvil) is what gas and traces are measured on: each call is a transaction of its own there, cold slots
+and all. A contract is `Contract`: views return their value, everything else a `Tx` with its value, events and gas; a
+revert is `Reverted` with the error's name and values, which `reverts(name, **values)` demands whole.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ class Revm:
     def __init__(self) -> None:
         self._evm = pyrevm.EVM(spec_id="PRAGUE", env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID)))
         self.time, self.block = START, 1
+        self._replaced: list[tuple[str, bytes]] = []
         self._set()
 
     def _set(self) -> None:
@@ -105,7 +106,9 @@ class Revm:
             if match:
                 raise RawRevert(bytes.fromhex(match[2][2:])) from None
             raise Halted(str(error)) from None
-        logs = [Log(checksum(i.address), tuple(_raw(t) for t in i.topics), _raw(i.data[1])) for i in self._evm.result.logs]
+        logs = [
+            Log(checksum(i.address), tuple(_raw(t) for t in i.topics), _raw(i.data[1])) for i in self._evm.result.logs
+        ]
         return bytes(output), logs, self._evm.result.gas_used
 
     def call(self, sender: str, to: str, data: bytes) -> bytes:
@@ -117,7 +120,8 @@ class Revm:
             self._evm.revert(before)
 
     def set_code(self, address: str, code: bytes) -> None:
-        """Put code at an address."""
+        """Put code at an address, until the next `revert`: the engine's own snapshots do not cover it."""
+        self._replaced.append((address, self.code(address)))
         self._evm.insert_account_info(address, pyrevm.AccountInfo(nonce=1, code=code))
 
     def code(self, address: str) -> bytes:
@@ -136,6 +140,9 @@ class Revm:
         """Go back to it."""
         state, self.time, self.block = snapshot
         self._evm.revert(state)
+        while self._replaced:
+            address, code = self._replaced.pop()
+            self._evm.insert_account_info(address, pyrevm.AccountInfo(nonce=1 if code else 0, code=code))
         self._set()
 
 

@@ -89,7 +89,9 @@ def scope(to: int, purpose: int = Purpose.TREAT) -> str:
     return h32(to | int(purpose) << 216)
 
 
-def terms(patient: Any, to: int, purpose: int = Purpose.TREAT, *, receipt: str = RECEIPT, **said: Any) -> dict[str, Any]:
+def terms(
+    patient: Any, to: int, purpose: int = Purpose.TREAT, *, receipt: str = RECEIPT, **said: Any
+) -> dict[str, Any]:
     """What a patient agrees to."""
     return {"patient": at(patient), "scope": scope(to, purpose), "word": word(**said), "receipt": receipt}
 
@@ -140,7 +142,9 @@ def guardianship(patient: Any, guardian: Any, **changed: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def amendment(author: Any, commitment: str, status: int, *, replacement: str = NOTHING, basis: int = 0) -> dict[str, Any]:
+def amendment(
+    author: Any, commitment: str, status: int, *, replacement: str = NOTHING, basis: int = 0
+) -> dict[str, Any]:
     """A change of a record's status."""
     return {
         "author": at(author), "commitment": commitment, "status": status, "replacement": replacement, "basis": basis,

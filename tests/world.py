@@ -15,8 +15,8 @@ GRANT = (
     "uint32 epoch,uint40 deadline"
 )
 REVOCATION = (
-    "address patient,string recipientKind,address recipient,string role,uint32 jurisdiction,string purpose,uint8 reason,"
-    "uint40 version,uint32 epoch,uint40 deadline"
+    "address patient,string recipientKind,address recipient,string role,uint32 jurisdiction,string purpose,"
+    "uint8 reason,uint40 version,uint32 epoch,uint40 deadline"
 )
 DENIAL = (
     "address patient,string[] denied,string[] emergencyDenied,uint40 version,uint32 epoch,uint40 deadline"
@@ -195,7 +195,9 @@ class World:
     def open_held(self, claim_key: Any, **changed: Any) -> str:
         """The steward opens an account for somebody without a key; returns its address."""
         act = BY_LAW if changed.get("provisional") else PAPER
-        return str(self.participants.openHeld(held_terms(self.steward, claim_key, **changed), act, sender=self.steward).value)
+        return str(
+            self.participants.openHeld(held_terms(self.steward, claim_key, **changed), act, sender=self.steward).value
+        )
 
     def id_of(self, contract: Contract, *parts: tuple[str, Any]) -> str:
         """keccak256(chain, contract, parts...): how every id of the suite is made."""
@@ -204,7 +206,10 @@ class World:
 
         kinds = ["uint256", "address", *(kind for kind, _ in parts)]
         values = [CHAIN_ID, contract.address, *(getattr(value, "address", value) for _, value in parts)]
-        ready = [bytes.fromhex(v[2:]) if k == "bytes32" and isinstance(v, str) else v for k, v in zip(kinds, values, strict=True)]
+        ready = [
+            bytes.fromhex(v[2:]) if k == "bytes32" and isinstance(v, str) else v
+            for k, v in zip(kinds, values, strict=True)
+        ]
         return "0x" + keccak(encode(kinds, ready)).hex()
 
     def directive_id(self, patient: Any, scope: str, version: int) -> str:

@@ -9,12 +9,40 @@ from typing import Any
 from careledger.values import keccak
 from tests.chainkit import Contract, Person, Tx
 from tests.words import (
-    ConsentReason, Meaning, RecordStatus, Role, affiliation, amendment, credential, digest, guardianship, held_terms,
-    organisation, scope, terms,
+    ConsentReason,
+    Meaning,
+    RecordStatus,
+    Role,
+    affiliation,
+    amendment,
+    credential,
+    digest,
+    guardianship,
+    held_terms,
+    organisation,
+    scope,
+    terms,
 )  # fmt: skip
 from tests.world import (
-    AFFILIATION, AMENDMENT, APPROVAL, BATCH, CLAIM, CREDENTIAL, DENIAL, GRANT, GUARDIANSHIP, KEY, NO_TERMS, RECORD,
-    REVOCATION, Circle, World, class_words, purpose_words, role_word, spoken,
+    AFFILIATION,
+    AMENDMENT,
+    APPROVAL,
+    BATCH,
+    CLAIM,
+    CREDENTIAL,
+    DENIAL,
+    GRANT,
+    GUARDIANSHIP,
+    KEY,
+    NO_TERMS,
+    RECORD,
+    REVOCATION,
+    Circle,
+    World,
+    class_words,
+    purpose_words,
+    role_word,
+    spoken,
 )  # fmt: skip
 
 ONE = digest("record one")
@@ -38,7 +66,9 @@ class Door:
 
     def sign(self, world: World, who: Any, by: Person, deadline: int, **domain: Any) -> bytes:
         """Sign it."""
-        return world.sign(by, self.contract(world), self.kind, self.fields, self.message(world, who, deadline), **domain)
+        return world.sign(
+            by, self.contract(world), self.kind, self.fields, self.message(world, who, deadline), **domain
+        )
 
 
 def _grant(world: World, who: Any) -> dict[str, Any]:
@@ -138,7 +168,9 @@ DOORS: dict[str, Door] = {
     ),
     "issueCredential": Door(
         lambda w: w.participants, "CredentialTerms", CREDENTIAL,
-        lambda w, who, d: {**credential(w.accreditor, who, Role.Pharmacy, deadline=d), "role": role_word(Role.Pharmacy)},
+        lambda w, who, d: {
+            **credential(w.accreditor, who, Role.Pharmacy, deadline=d), "role": role_word(Role.Pharmacy),
+        },
         lambda w, who, d, s: w.participants.issueCredential(
             credential(w.accreditor, who, Role.Pharmacy, deadline=d), b"", s, sender=w.accreditor
         ),
@@ -152,7 +184,9 @@ DOORS: dict[str, Door] = {
     "affiliate": Door(
         lambda w: w.participants, "AffiliationTerms", AFFILIATION,
         lambda w, who, d: affiliation(w.hospital, who, deadline=d),
-        lambda w, who, d, s: w.participants.affiliate(affiliation(w.hospital, who, deadline=d), b"", s, sender=w.hospital),
+        lambda w, who, d, s: w.participants.affiliate(
+            affiliation(w.hospital, who, deadline=d), b"", s, sender=w.hospital
+        ),
         (
             "ParticipantRegistry_TermsUsed",
             lambda w, who: {

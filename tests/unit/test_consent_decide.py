@@ -1,10 +1,123 @@
+"""decide: directives, denials, capacities, base policy, guardians.
+
+decide
+  given nothing
+    when anybody asks in any capacity
+      it denies (H8)
+  given a grant
+    when no or an unknown class is asked
+      it denies
+    when the capacity is malformed
+      it denies
+    when more is asked than permitted
+      it denies and says what remains
+    when asked at its borders
+      it holds from the first second to the last (C5)
+  given a grant to a house
+    when its people ask
+      it allows and names the directive
+    when the affiliation ends
+      it denies
+    when its credential ends
+      it denies
+    when its accreditor is dismissed
+      it denies from that day
+    when another role or place is claimed for it
+      it denies
+  given a grant to a person
+    when it asks in any capacity
+      it allows
+    when somebody else asks as it
+      it denies
+  given a grant to a role
+    when a holder there asks
+      it allows
+  given two grants
+    when the sum covers what is asked
+      it allows
+  given the patient
+    when it asks for its own
+      it allows all
+  given a grant for one purpose
+    when asked for any other
+      it denies (C13)
+  given a denying grant
+    when it expires
+      it its denials end with it (C5)
+  given a grant of one class
+    when every class is asked
+      it allows that one alone (H6)
+  given a denial to the person
+    when it asks in any capacity
+      it denies
+  given a denial to the capacity
+    when the person has a grant
+      it denies
+  given one directive that permits and denies
+    when asked
+      it denial wins
+  given a standing denial
+    when anybody has a grant
+      it denies
+  given denials everywhere
+    when every actor asks in every capacity
+      it nobody walks around one
+  given a base policy
+    when an accredited actor asks there
+      it follows the rule
+  given a permitting policy
+    when a person without capacity asks
+      it denies
+    when the patient denied
+      it denies
+  given a policy and a directive
+    when both are needed
+      it rests on the policy
+  given a denying policy
+    when the patient granted
+      it allows
+  given a guardian
+    when it asks for its purposes
+      it allows but for denials
+    when ended or over
+      it denies (C9)
+  given a guardian with a treatment purpose
+    when it asks for treatment
+      it reads nothing
+  given a revoked grant
+    when only the person had one
+      it says revoked
+"""
+
 import pytest
 
 from careledger.codes import Purpose
 from tests.chainkit import START
 from tests.words import (
-    DAY, GENOMICS, HIV, KNOWN, LABS, NOTES, SWISS, YEAR, Basis, ConsentReason, CredentialStatus, Reason, Role, Rule,
-    StatusReason, digest, guardianship, organisation, person, recipient, request, role, scope, terms,
+    DAY,
+    GENOMICS,
+    HIV,
+    KNOWN,
+    LABS,
+    NOTES,
+    SWISS,
+    YEAR,
+    Basis,
+    ConsentReason,
+    CredentialStatus,
+    Reason,
+    Role,
+    Rule,
+    StatusReason,
+    digest,
+    guardianship,
+    organisation,
+    person,
+    recipient,
+    request,
+    role,
+    scope,
+    terms,
 )  # fmt: skip
 
 NONE = "0x" + "00" * 32
@@ -85,12 +198,16 @@ def test_decide__given_a_grant_to_a_role__when_a_holder_there_asks__allows(world
 
 
 @pytest.mark.parametrize("kind", range(6))
-def test_decide__given_a_grant__when_the_capacity_is_malformed__denies(world, patient, practitioner, clinic, kind, given_grant):
+def test_decide__given_a_grant__when_the_capacity_is_malformed__denies(
+    world, patient, practitioner, clinic, kind, given_grant
+):
     odd = recipient(kind, clinic, role=1, jurisdiction=SWISS)
     assert answer(world, patient, practitioner, odd) == refused(Reason.CapacityNotHeld)
 
 
-def test_decide__given_a_grant_to_a_person__when_somebody_else_asks_as_it__denies(world, patient, practitioner, stranger):
+def test_decide__given_a_grant_to_a_person__when_somebody_else_asks_as_it__denies(
+    world, patient, practitioner, stranger
+):
     world.consents.grant(terms(patient, person(practitioner)), sender=patient)
     assert answer(world, patient, stranger, person(practitioner)) == refused(Reason.CapacityNotHeld)
     assert answer(world, patient, stranger) == NOT_GRANTED
@@ -104,7 +221,9 @@ def test_decide__given_a_grant__when_more_is_asked_than_permitted__denies_and_sa
         Reason.DeniedToCapacity, Basis.Directive, LABS | NOTES
     )
     world.consents.grant(terms(patient, house, version=2, permits=LABS, denies=0), sender=patient)
-    assert answer(world, patient, practitioner, house, classes=asked) == refused(Reason.NotGranted, Basis.Directive, LABS)
+    assert answer(world, patient, practitioner, house, classes=asked) == refused(
+        Reason.NotGranted, Basis.Directive, LABS
+    )
 
 
 def test_decide__given_two_grants__when_the_sum_covers_what_is_asked__allows(world, patient, practitioner, house):
@@ -147,7 +266,9 @@ def test_C5_decide__given_a_grant__when_asked_at_its_borders__holds_from_the_fir
         assert answer(world, patient, practitioner, house) == said
 
 
-def test_C5_decide__given_a_denying_grant__when_it_expires__its_denials_end_with_it(world, patient, practitioner, house):
+def test_C5_decide__given_a_denying_grant__when_it_expires__its_denials_end_with_it(
+    world, patient, practitioner, house
+):
     world.consents.grant(terms(patient, house), sender=patient)
     said = terms(patient, person(practitioner), permits=0, denies=LABS, ends=START + 50)
     world.consents.grant(said, sender=patient)
@@ -164,7 +285,9 @@ def test_H6_decide__given_a_grant_of_one_class__when_every_class_is_asked__allow
     for bit in range(64):
         reason = answer(world, patient, practitioner, house, classes=1 << bit)[0]
         unknown = not KNOWN >> bit & 1
-        assert reason == (Reason.Directive if 1 << bit == HIV else Reason.UnknownClass if unknown else Reason.NotGranted)
+        assert reason == (
+            Reason.Directive if 1 << bit == HIV else Reason.UnknownClass if unknown else Reason.NotGranted
+        )
 
 
 # DENIALS
@@ -180,7 +303,9 @@ def test_decide__given_a_denial_to_the_person__when_it_asks_in_any_capacity__den
     assert answer(world, patient, clinic, house) == ALLOWED
 
 
-def test_decide__given_a_denial_to_the_capacity__when_the_person_has_a_grant__denies(world, patient, practitioner, house):
+def test_decide__given_a_denial_to_the_capacity__when_the_person_has_a_grant__denies(
+    world, patient, practitioner, house
+):
     world.consents.grant(terms(patient, person(practitioner)), sender=patient)
     world.consents.grant(terms(patient, house, permits=0, denies=LABS), sender=patient)
     assert answer(world, patient, practitioner, house) == refused(Reason.DeniedToCapacity)
@@ -188,7 +313,9 @@ def test_decide__given_a_denial_to_the_capacity__when_the_person_has_a_grant__de
     assert found["directiveId"] == world.directive_id(patient, scope(house), 1)
 
 
-def test_decide__given_one_directive_that_permits_and_denies__when_asked__denial_wins(world, patient, practitioner, house):
+def test_decide__given_one_directive_that_permits_and_denies__when_asked__denial_wins(
+    world, patient, practitioner, house
+):
     world.consents.grant(terms(patient, house, permits=KNOWN, denies=LABS), sender=patient)
     assert answer(world, patient, practitioner, house) == refused(Reason.DeniedToCapacity)
     assert answer(world, patient, practitioner, house, classes=NOTES)[0] == Reason.Directive
@@ -317,14 +444,20 @@ def test_decide__given_a_policy_and_a_directive__when_both_are_needed__rests_on_
     custodian = state(world, Rule.PermitUnlessDenied, classes=LABS)
     world.consents.grant(terms(patient, house, permits=GENOMICS, denies=0), sender=patient)
     asked = {"classes": LABS | GENOMICS, "custodian": custodian}
-    assert answer(world, patient, practitioner, house, **asked) == (Reason.BasePolicy, Basis.BasePolicy, LABS | GENOMICS)
+    assert answer(world, patient, practitioner, house, **asked) == (
+        Reason.BasePolicy,
+        Basis.BasePolicy,
+        LABS | GENOMICS,
+    )
     assert answer(world, patient, practitioner, house, classes=GENOMICS, custodian=custodian)[1] == Basis.Directive
     assert answer(world, patient, practitioner, house, classes=LABS | HIV, custodian=custodian) == refused(
         Reason.NotGranted, Basis.BasePolicy, LABS
     )
 
 
-def test_decide__given_a_denying_policy__when_the_patient_granted__allows(world, patient, practitioner, house, given_grant):
+def test_decide__given_a_denying_policy__when_the_patient_granted__allows(
+    world, patient, practitioner, house, given_grant
+):
     for rule in (Rule.DenyUnlessGranted, Rule.BreakGlassOnly):
         custodian = state(world, rule)
         assert answer(world, patient, practitioner, house, custodian=custodian) == ALLOWED

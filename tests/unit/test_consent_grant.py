@@ -1,10 +1,126 @@
+"""Granting: by the patient, by its signature, and by a steward or guardian for it.
+
+grant
+  given nothing granted
+    when the patient calls
+      it stores and reports it whole
+    when anybody else calls
+      it reverts (C1)
+  given a grant
+    when granted again
+      it supersedes in the same slot (H6)
+    when another version is named
+      it reverts
+  given a limited grant
+    when granted without limits
+      it asks for no receipt
+  when the recipient is malformed
+    it reverts
+  when the purpose is unknown
+    it reverts (H6)
+  when classes are none or unknown
+    it reverts (H6)
+  when the window is empty or over
+    it reverts (C4)
+  when the end overflows its field
+    it reverts (C4)
+  when it ends in the next second
+    it stores (C4)
+  when flags are set that no grant has
+    it reverts
+  when the receipt is missing
+    it reverts
+  when recipients and purposes differ
+    it keeps them apart
+  given a new controller
+    when the old key calls
+      it reverts (K6)
+  given the zero address
+    when anybody grants for it
+      it reverts (C1)
+grantSigned
+  when anybody carries it
+    it stores and reports the same (H9)
+  when any purpose is signed in its words
+    it stores
+  when any class is signed in its words
+    it stores
+  when any role is signed in its words
+    it stores
+  given carried and revoked
+    when carried again
+      it reverts (C2)
+  given revoked before it was carried
+    when carried
+      it reverts (C2)
+  when a front runner carries it
+    it has the same effect (C14)
+  when any term was changed
+    it reverts
+  given the epoch raised
+    when the old signature is carried
+      it reverts (K6)
+  given a new controller
+    when the old key signed
+      it reverts (K6)
+grantFor
+  given a held account
+    when its steward calls
+      it grants and says who acted
+    when will or evidence is missing
+      it reverts
+    when the scope is malformed
+      it reverts
+    when a steward grants to its own
+      it is limited to treatment and payment
+    when a steward grants to others
+      it may for any purpose
+  given a guardian
+    when it calls for its purpose
+      it grants and says who acted
+    when it calls for another purpose
+      it reverts (C9)
+    when its time is over or it was ended
+      it reverts (C9)
+  when the patient or a stranger calls
+    it reverts (C1)
+  given a steward that works for a house
+    when it grants to the house
+      it is limited
+  given the patient claimed
+    when the steward calls
+      it reverts
+"""
+
 import pytest
 
 from careledger.codes import Purpose
 from tests.chainkit import NOTHING, START, ZERO, reverts
 from tests.words import (
-    EVIDENCE, HIV, KNOWN, LABS, LIMITED, NOTES, PAPER, RECEIPT, SWISS, YEAR, Capacity, ConsentReason, Role, Will,
-    digest, guardianship, h32, organisation, person, recipient, role, scope, terms, word,
+    EVIDENCE,
+    HIV,
+    KNOWN,
+    LABS,
+    LIMITED,
+    NOTES,
+    PAPER,
+    RECEIPT,
+    SWISS,
+    YEAR,
+    Capacity,
+    ConsentReason,
+    Role,
+    Will,
+    digest,
+    guardianship,
+    h32,
+    organisation,
+    person,
+    recipient,
+    role,
+    scope,
+    terms,
+    word,
 )  # fmt: skip
 from tests.world import LATER
 
@@ -250,7 +366,9 @@ def acted(patient, actor, capacity, will=Will.Paper):
     return ("ActedFor", values)
 
 
-def test_grantFor__given_a_held_account__when_its_steward_calls__grants_and_says_who_acted(world, held, steward, clinic):
+def test_grantFor__given_a_held_account__when_its_steward_calls__grants_and_says_who_acted(
+    world, held, steward, clinic
+):
     said = terms(held, organisation(clinic))
     tx = world.consents.grantFor(said, PAPER, sender=steward)
     assert tx.events == [granted(world, said), acted(held, steward, Capacity.Steward)]
@@ -298,7 +416,9 @@ def test_C1_grantFor__when_the_patient_or_a_stranger_calls__reverts(world, patie
             world.consents.grantFor(said, PAPER, sender=somebody)
 
 
-@pytest.mark.parametrize("act", [{"will": 0, "evidence": EVIDENCE}, {"will": 1, "evidence": EVIDENCE}, {**PAPER, "evidence": NOTHING}])
+@pytest.mark.parametrize(
+    "act", [{"will": 0, "evidence": EVIDENCE}, {"will": 1, "evidence": EVIDENCE}, {**PAPER, "evidence": NOTHING}]
+)
 def test_grantFor__given_a_held_account__when_will_or_evidence_is_missing__reverts(world, held, steward, clinic, act):
     with reverts("ConsentRegistry_Missing"):
         world.consents.grantFor(terms(held, organisation(clinic)), act, sender=steward)

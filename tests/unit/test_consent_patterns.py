@@ -1,3 +1,53 @@
+"""decide: limits, emergencies, the patterns of IHE Privacy Consent on FHIR, and constant cost.
+
+decide
+  given a limited grant
+    when not opened or opened wrongly
+      it denies
+  given a grant limited to an author
+    when another is asked for
+      it denies
+  given a grant limited to a period
+    when asked at its borders
+      it holds inside
+  given a grant limited from a day on
+    when no end is asked
+      it holds
+  given a limited grant to the person
+    when opened for it
+      it holds in any capacity
+  given a limited grant that denies
+    when not opened
+      it still denies
+  given an emergency
+    when asked for emergency treatment
+      it allows but for what is excluded (H10)
+    when its window is over
+      it denies by itself (C12)
+    when asked for another purpose
+      it denies (C13)
+    when the wrong one asks
+      it denies (C12)
+  given the pattern deny all but break glass
+    when asked
+      it only the emergency opens
+  given the pattern normal and break glass to restricted
+    when asked
+      it each opens its own
+  given the pattern by author
+    when asked
+      it only that authors records open
+  given the pattern by data class
+    when asked
+      it only those classes open
+  given the pattern by time
+    when asked
+      it opens in its window and for its period
+  given ten thousand grants
+    when one is asked or revoked
+      it gas stays constant (C10)
+"""
+
 import pytest
 
 from careledger.chain.abi import encode
@@ -5,8 +55,26 @@ from careledger.codes import Purpose
 from careledger.values import keccak
 from tests.chainkit import START, ZERO
 from tests.words import (
-    HIV, KNOWN, LABS, LIMITED, NOTES, ORDINARY, SENSITIVE, SWISS, YEAR, Basis, EmergencyReason, Reason, Role, Rule,
-    digest, organisation, person, request, role, terms,
+    HIV,
+    KNOWN,
+    LABS,
+    LIMITED,
+    NOTES,
+    ORDINARY,
+    SENSITIVE,
+    SWISS,
+    YEAR,
+    Basis,
+    EmergencyReason,
+    Reason,
+    Role,
+    Rule,
+    digest,
+    organisation,
+    person,
+    request,
+    role,
+    terms,
 )  # fmt: skip
 
 ETREAT, HRESCH = Purpose.ETREAT, Purpose.HRESCH
@@ -54,13 +122,22 @@ def test_decide__given_a_limited_grant__when_not_opened_or_opened_wrongly__denie
     assert reason(world, patient, practitioner, house, **asked) == (Reason.LimitsNotOpened, 0)
     for change in ({"author": ZERO}, {"dataFrom": 1}, {"dataUntil": 9}, {"document": digest("other")}):
         wrong = {**opening, **change}
-        assert reason(world, patient, practitioner, house, capacity_limits=wrong, **asked) == (Reason.LimitsNotOpened, 0)
+        assert reason(world, patient, practitioner, house, capacity_limits=wrong, **asked) == (
+            Reason.LimitsNotOpened,
+            0,
+        )
     assert reason(world, patient, practitioner, house, person_limits=opening, **asked) == (Reason.LimitsNotOpened, 0)
 
 
-def test_decide__given_a_grant_limited_to_an_author__when_another_is_asked_for__denies(world, patient, practitioner, house):
+def test_decide__given_a_grant_limited_to_an_author__when_another_is_asked_for__denies(
+    world, patient, practitioner, house
+):
     opening = limited(world, patient, house, author=world.hospital)
-    for author, expected in ((world.hospital, Reason.Directive), (world.clinic, Reason.OutsideLimits), (ZERO, Reason.OutsideLimits)):
+    for author, expected in (
+        (world.hospital, Reason.Directive),
+        (world.clinic, Reason.OutsideLimits),
+        (ZERO, Reason.OutsideLimits),
+    ):
         found = reason(world, patient, practitioner, house, capacity_limits=opening, author=author)
         assert found[0] == expected
 
@@ -110,14 +187,20 @@ def test_H10_decide__given_an_emergency__when_asked_for_emergency_treatment__all
 ):
     for capacity in (house, role(Role.Practitioner)):
         found = world.decide(request(patient, practitioner, capacity, purpose=ETREAT, classes=KNOWN))
-        assert (found["reason"], found["basis"], found["grantedClasses"]) == (Reason.BreakGlass, Basis.BreakGlass, KNOWN)
+        assert (found["reason"], found["basis"], found["grantedClasses"]) == (
+            Reason.BreakGlass,
+            Basis.BreakGlass,
+            KNOWN,
+        )
     world.consents.deny(patient, KNOWN, HIV, sender=patient)
     assert reason(world, patient, practitioner, house, purpose=ETREAT) == (Reason.BreakGlass, LABS)
     both = reason(world, patient, practitioner, house, purpose=ETREAT, classes=LABS | HIV)
     assert both == (Reason.EmergencyDenial, LABS)
 
 
-def test_C12_decide__given_an_emergency__when_its_window_is_over__denies_by_itself(world, patient, practitioner, house, opened):
+def test_C12_decide__given_an_emergency__when_its_window_is_over__denies_by_itself(
+    world, patient, practitioner, house, opened
+):
     world.warp(START + 8 * 3600 - 1)
     assert reason(world, patient, practitioner, house, purpose=ETREAT)[0] == Reason.BreakGlass
     world.warp(START + 8 * 3600)
@@ -125,11 +208,15 @@ def test_C12_decide__given_an_emergency__when_its_window_is_over__denies_by_itse
 
 
 @pytest.mark.parametrize("purpose", [p for p in Purpose if p != ETREAT])
-def test_C13_decide__given_an_emergency__when_asked_for_another_purpose__denies(world, patient, practitioner, house, opened, purpose):
+def test_C13_decide__given_an_emergency__when_asked_for_another_purpose__denies(
+    world, patient, practitioner, house, opened, purpose
+):
     assert reason(world, patient, practitioner, house, purpose=purpose)[0] == Reason.NotGranted
 
 
-def test_C12_decide__given_an_emergency__when_the_wrong_one_asks__denies(world, patient, practitioner, clinic, house, opened, stranger):
+def test_C12_decide__given_an_emergency__when_the_wrong_one_asks__denies(
+    world, patient, practitioner, clinic, house, opened, stranger
+):
     assert reason(world, patient, clinic, house, purpose=ETREAT)[0] == Reason.NotGranted
     assert reason(world, stranger, practitioner, house, purpose=ETREAT)[0] == Reason.NotGranted
     assert reason(world, patient, practitioner, purpose=ETREAT)[0] == Reason.NotGranted  # no accredited capacity
@@ -175,7 +262,9 @@ def test_decide__given_the_pattern_normal_and_break_glass_to_restricted__when_as
     assert reason(world, patient, practitioner, house, purpose=ETREAT, classes=KNOWN)[0] == Reason.BreakGlass
 
 
-def test_decide__given_the_pattern_by_author__when_asked__only_that_authors_records_open(world, patient, practitioner, house):
+def test_decide__given_the_pattern_by_author__when_asked__only_that_authors_records_open(
+    world, patient, practitioner, house
+):
     opening = limited(world, patient, house, author=world.hospital)
     by_hospital = reason(world, patient, practitioner, house, capacity_limits=opening, author=world.hospital)
     by_insurer = reason(world, patient, practitioner, house, capacity_limits=opening, author=world.insurer)
@@ -183,7 +272,9 @@ def test_decide__given_the_pattern_by_author__when_asked__only_that_authors_reco
     assert by_insurer == (Reason.OutsideLimits, 0)
 
 
-def test_decide__given_the_pattern_by_data_class__when_asked__only_those_classes_open(world, patient, practitioner, house):
+def test_decide__given_the_pattern_by_data_class__when_asked__only_those_classes_open(
+    world, patient, practitioner, house
+):
     custodian = policy(world, Rule.PermitUnlessDenied)
     world.consents.grant(terms(patient, house, permits=LABS | HIV, denies=NOTES), sender=patient)
     assert reason(world, patient, practitioner, house, custodian=custodian, classes=LABS | HIV)[0] == Reason.Directive
@@ -198,7 +289,12 @@ def test_decide__given_the_pattern_by_time__when_asked__opens_in_its_window_and_
     said = terms(patient, house, HRESCH, flags=LIMITED, receipt=receipt, starts=START + 10, ends=START + 20)
     world.consents.grant(said, sender=patient)
     asked = {"purpose": HRESCH, "capacity_limits": opening, "since": START - 100, "until": START}
-    for time, expected in ((9, Reason.NotYetValid), (10, Reason.Directive), (19, Reason.Directive), (20, Reason.Expired)):
+    for time, expected in (
+        (9, Reason.NotYetValid),
+        (10, Reason.Directive),
+        (19, Reason.Directive),
+        (20, Reason.Expired),
+    ):
         world.warp(START + time)
         assert reason(world, patient, practitioner, house, **asked)[0] == expected
     world.warp(START + 15)
@@ -208,7 +304,9 @@ def test_decide__given_the_pattern_by_time__when_asked__opens_in_its_window_and_
 # NO LOOPS
 
 
-def test_C10_decide__given_ten_thousand_grants__when_one_is_asked_or_revoked__gas_stays_constant(world, patient, practitioner, house):
+def test_C10_decide__given_ten_thousand_grants__when_one_is_asked_or_revoked__gas_stays_constant(
+    world, patient, practitioner, house
+):
     engine, consents = world.engine, world.consents
     said = terms(patient, house)
     consents.grant(said, sender=patient)

@@ -1,10 +1,126 @@
+"""Revoking, standing denials, and what custodians state as base policy.
+
+revoke
+  given a grant
+    when the patient calls
+      it ends it and reports it (H11)
+    when anybody else calls
+      it reverts (C1)
+    when no reason is given
+      it reverts
+    when a question comes in the same block
+      it order decides (C6)
+    when called
+      it costs no more than granting (H5)
+  given nothing granted
+    when the patient calls
+      it ends what was signed and not carried
+  given a revoked grant
+    when revoked again
+      it raises the version once more
+  given a limited grant
+    when revoked
+      it keeps what it said
+  given the registry retired
+    when the patient calls
+      it ends it (C11)
+revokeSigned
+  given a grant
+    when anybody carries it
+      it ends it
+    when any term was changed
+      it reverts
+  given a newer grant
+    when an older version is named
+      it reverts
+revokeFor
+  given a held account
+    when its steward calls
+      it ends it and says who acted
+    when terms are incomplete
+      it reverts
+  given a guardian
+    when it calls
+      it ends only for its purposes
+  given the registries retired
+    when the steward calls
+      it ends it (C11)
+deny
+  when the patient calls
+    it denies to everybody and reports old and new (H8)
+  when a class is unknown
+    it reverts
+  when anybody else calls
+    it reverts (C1)
+  given the registry retired
+    when the patient calls
+      it denies (C11)
+denySigned
+  when anybody carries it
+    it denies
+  given another version
+    when carried
+      it reverts
+  when any term was changed
+    it reverts
+denyFor
+  given a held account
+    when the steward adds
+      it denies and says who acted
+    when incomplete or unknown
+      it reverts
+  given denials
+    when anybody but the patient lifts
+      it reverts
+  given a guardian
+    when it holds the patients own purpose
+      it adds
+statePolicy
+  when a custodian or provider calls
+    it states and reports old and new
+  when any other role is named
+    it reverts
+  when not accredited there
+    it reverts
+  when somebody else calls
+    it reverts
+  when terms are incomplete
+    it reverts
+  given the registry retired
+    when called
+      it reverts
+"""
+
 import pytest
 
 from careledger.codes import Purpose
 from tests.chainkit import NOTHING, START, reverts
 from tests.words import (
-    EVIDENCE, HIV, KNOWN, LABS, LIMITED, NOTES, PAPER, RECEIPT, SENSITIVE, SWISS, YEAR, Capacity, ConsentReason, Reason, Role, Rule,
-    Will, digest, guardianship, organisation, person, request, role, scope, terms,
+    EVIDENCE,
+    HIV,
+    KNOWN,
+    LABS,
+    LIMITED,
+    NOTES,
+    PAPER,
+    RECEIPT,
+    SENSITIVE,
+    SWISS,
+    YEAR,
+    Capacity,
+    ConsentReason,
+    Reason,
+    Role,
+    Rule,
+    Will,
+    digest,
+    guardianship,
+    organisation,
+    person,
+    request,
+    role,
+    scope,
+    terms,
 )  # fmt: skip
 from tests.world import LATER
 
@@ -35,7 +151,13 @@ def revoked(world, patient, at, *, ended, reason=ASKED):
 
 
 def acted(patient, actor, capacity):
-    values = {"patient": patient, "actor": actor.address, "capacity": capacity, "will": Will.Paper, "evidence": EVIDENCE}
+    values = {
+        "patient": patient,
+        "actor": actor.address,
+        "capacity": capacity,
+        "will": Will.Paper,
+        "evidence": EVIDENCE,
+    }
     return ("ActedFor", values)
 
 
@@ -156,7 +278,9 @@ def test_revokeSigned__given_a_newer_grant__when_an_older_version_is_named__reve
         )
 
 
-def test_revokeSigned__given_a_grant__when_any_term_was_changed__reverts(world, patient, given_grant, relayer, hospital):
+def test_revokeSigned__given_a_grant__when_any_term_was_changed__reverts(
+    world, patient, given_grant, relayer, hospital
+):
     at = given_grant["scope"]
     signature = world.sign_revocation(patient, patient, at, ASKED, 1)
     with reverts("Module_NotSignedBy", signer=patient):
@@ -171,7 +295,9 @@ def test_revokeSigned__given_a_grant__when_any_term_was_changed__reverts(world, 
 # REVOKE FOR
 
 
-def test_revokeFor__given_a_held_account__when_its_steward_calls__ends_it_and_says_who_acted(world, held, steward, clinic):
+def test_revokeFor__given_a_held_account__when_its_steward_calls__ends_it_and_says_who_acted(
+    world, held, steward, clinic
+):
     said = terms(held, organisation(clinic))
     world.consents.grantFor(said, PAPER, sender=steward)
     tx = world.consents.revokeFor(held, said["scope"], ASKED, PAPER, sender=steward)
@@ -239,7 +365,9 @@ def test_C11_deny__given_the_registry_retired__when_the_patient_calls__denies(wo
     assert world.consents.deny(patient, LABS, 0, sender=patient).events == [denials(patient.address, 1, 0, LABS)]
 
 
-@pytest.mark.parametrize("denied, emergency", [(0, 0), (LABS, HIV), (0xFFFF, SENSITIVE), (SENSITIVE, 0xFFFF), (KNOWN, KNOWN)])
+@pytest.mark.parametrize(
+    "denied, emergency", [(0, 0), (LABS, HIV), (0xFFFF, SENSITIVE), (SENSITIVE, 0xFFFF), (KNOWN, KNOWN)]
+)
 def test_denySigned__when_anybody_carries_it__denies(world, patient, relayer, denied, emergency):
     signature = world.sign_denial(patient, patient, denied, emergency, 0)
     tx = world.consents.denySigned(patient, denied, emergency, 0, LATER, signature, sender=relayer)
@@ -271,7 +399,9 @@ def test_denyFor__given_a_held_account__when_the_steward_adds__denies_and_says_w
 
 
 @pytest.mark.parametrize("denied, emergency, lifted", [(0, HIV, LABS), (LABS, 0, HIV), (NOTES, NOTES, LABS | HIV)])
-def test_denyFor__given_denials__when_anybody_but_the_patient_lifts__reverts(world, held, steward, denied, emergency, lifted):
+def test_denyFor__given_denials__when_anybody_but_the_patient_lifts__reverts(
+    world, held, steward, denied, emergency, lifted
+):
     world.consents.denyFor(held, LABS, HIV, PAPER, sender=steward)
     with reverts("ConsentRegistry_OnlyThePatientLifts", lifted=lifted):
         world.consents.denyFor(held, denied, emergency, PAPER, sender=steward)

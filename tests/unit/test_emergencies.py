@@ -1,8 +1,99 @@
+"""Breaking the glass, reviewing it, missing the review, and the appeal.
+
+namePrivacyOfficer
+  when the organisation calls
+    it names and reports old and new
+  when anybody else calls or nobody is named
+    it reverts
+openEmergency
+  when an accredited practitioner gives a reason
+    it opens and logs it (C12, H10)
+  given one open
+    when opened again
+      it reverts until it is over (C12)
+  when reason or patient is missing or oneself
+    it reverts (C12)
+  when somebody else opens it
+    it reverts (C12)
+  when the practitioner is not accredited there
+    it reverts (C12)
+  when the organisation is not its own or not active
+    it reverts (C12)
+  when the credential is suspended
+    it reverts (C12)
+  given no privacy officer
+    when opened
+      it reverts (H10)
+  given an overdue review
+    when opened
+      it reverts until it is made up for (H10)
+  given the registry retired
+    when opened
+      it reverts
+reviewEmergency
+  given an open one
+    when the officer finds it justified
+      it nobody is suspended (H10)
+    when found unjustified
+      it suspends the practitioner (H10)
+    when verdict or evidence is missing
+      it reverts
+  when anybody but the officer judges
+    it reverts (H10)
+  given the officer is the practitioner
+    when it judges
+      it reverts (H10)
+  given an overdue one
+    when reviewed late
+      it counts down (H10)
+markOverdue
+  given an unreviewed one
+    when its time is over
+      it anybody marks it once (H10)
+  given several
+    when one is reviewed
+      it the rest still suspends
+settleAppeal
+  given a verdict
+    when the accreditor speaks
+      it is the last word (H10)
+    when the new one is incomplete
+      it reverts
+  given two unjustified ones
+    when one is overturned
+      it stays suspended
+  when anybody but its accreditor calls or elsewhere
+    it reverts
+  given an overdue one
+    when settled before any verdict
+      it reverts
+emergency
+  when every action is taken in every state
+    it only the legal ones pass (H16)
+  given the registries retired
+    when judged marked and appealed
+      it all stay open (C11)
+  given the practitioner audited
+    when it tries to end or hide it
+      it no function does (H10)
+  given years pass
+    when one patient is treated often
+      it each has its number (H10)
+"""
+
 import pytest
 
 from tests.chainkit import NOTHING, START, ZERO, reverts
 from tests.words import (
-    CALIFORNIA, DAY, EVIDENCE, SWISS, CredentialStatus, EmergencyReason, EmergencyStep, Role, StatusReason,
+    CALIFORNIA,
+    DAY,
+    EVIDENCE,
+    SWISS,
+    CredentialStatus,
+    EmergencyReason,
+    EmergencyStep,
+    Role,
+    StatusReason,
     Verdict,
 )  # fmt: skip
 
@@ -55,7 +146,9 @@ def given_overdue(world, given_open):
 # PRIVACY OFFICER
 
 
-def test_namePrivacyOfficer__when_the_organisation_calls__names_and_reports_old_and_new(world, hospital, officer, stranger):
+def test_namePrivacyOfficer__when_the_organisation_calls__names_and_reports_old_and_new(
+    world, hospital, officer, stranger
+):
     values = {"organisation": hospital.address}
     for old, new in ((ZERO, officer.address), (officer.address, stranger.address)):
         tx = world.emergencies.namePrivacyOfficer(hospital, new, sender=hospital)
@@ -119,7 +212,9 @@ def test_C12_openEmergency__when_the_practitioner_is_not_accredited_there__rever
             open_(world, practitioner=who, jurisdiction=where)
 
 
-def test_C12_openEmergency__when_the_organisation_is_not_its_own_or_not_active__reverts(world, hospital, clinic, practitioner):
+def test_C12_openEmergency__when_the_organisation_is_not_its_own_or_not_active__reverts(
+    world, hospital, clinic, practitioner
+):
     with reverts("EmergencyRegistry_NotAccredited", account=hospital, role=Role.Provider, jurisdiction=SWISS):
         open_(world, organisation=hospital)
     with reverts("EmergencyRegistry_NotAccredited", account=clinic, role=Role.Insurer, jurisdiction=SWISS):
@@ -143,7 +238,9 @@ def test_H10_openEmergency__given_no_privacy_officer__when_opened__reverts(world
         open_(world, organisation=hospital)
 
 
-def test_H10_openEmergency__given_an_overdue_review__when_opened__reverts_until_it_is_made_up_for(world, clinic, given_overdue):
+def test_H10_openEmergency__given_an_overdue_review__when_opened__reverts_until_it_is_made_up_for(
+    world, clinic, given_overdue
+):
     with reverts("EmergencyRegistry_Suspended", who=clinic):
         open_(world)
     review(world)
@@ -167,13 +264,17 @@ def reviewed(world, old, new, suspended, *, name="EmergencyReviewed", by=None):
     return [(name, {**values, **change})]
 
 
-def test_H10_reviewEmergency__given_an_open_one__when_the_officer_finds_it_justified__nobody_is_suspended(world, given_open):
+def test_H10_reviewEmergency__given_an_open_one__when_the_officer_finds_it_justified__nobody_is_suspended(
+    world, given_open
+):
     assert review(world).events == reviewed(world, 0, JUSTIFIED, 0)
     assert state(world)["verdict"] == JUSTIFIED
     assert world.emergencies.suspendedUntil(world.practitioner) == 0
 
 
-def test_H10_reviewEmergency__given_an_open_one__when_found_unjustified__suspends_the_practitioner(world, practitioner, given_open):
+def test_H10_reviewEmergency__given_an_open_one__when_found_unjustified__suspends_the_practitioner(
+    world, practitioner, given_open
+):
     until = START + SUSPENSION
     assert review(world, UNJUSTIFIED).events == reviewed(world, 0, UNJUSTIFIED, until)
     assert world.emergencies.suspendedUntil(practitioner) == until
@@ -203,7 +304,9 @@ def test_H10_reviewEmergency__given_the_officer_is_the_practitioner__when_it_jud
 
 
 @pytest.mark.parametrize("verdict, evidence", [(0, EVIDENCE), (1, EVIDENCE), (2, NOTHING), (3, NOTHING)])
-def test_reviewEmergency__given_an_open_one__when_verdict_or_evidence_is_missing__reverts(world, given_open, verdict, evidence):
+def test_reviewEmergency__given_an_open_one__when_verdict_or_evidence_is_missing__reverts(
+    world, given_open, verdict, evidence
+):
     with reverts("EmergencyRegistry_Missing"):
         review(world, verdict, evidence=evidence)
 
@@ -217,7 +320,9 @@ def test_H10_reviewEmergency__given_an_overdue_one__when_reviewed_late__counts_d
 # OVERDUE
 
 
-def test_H10_markOverdue__given_an_unreviewed_one__when_its_time_is_over__anybody_marks_it_once(world, clinic, given_open):
+def test_H10_markOverdue__given_an_unreviewed_one__when_its_time_is_over__anybody_marks_it_once(
+    world, clinic, given_open
+):
     world.warp(START + REVIEW - 1)
     with reverts("EmergencyRegistry_State", step=EmergencyStep.NotDue):
         mark(world)
@@ -259,7 +364,9 @@ def test_H10_settleAppeal__given_a_verdict__when_the_accreditor_speaks__is_the_l
         review(world, old)
 
 
-def test_settleAppeal__given_two_unjustified_ones__when_one_is_overturned__stays_suspended(world, practitioner, given_open):
+def test_settleAppeal__given_two_unjustified_ones__when_one_is_overturned__stays_suspended(
+    world, practitioner, given_open
+):
     world.warp(START + WINDOW)
     open_(world)
     review(world, UNJUSTIFIED)
@@ -270,7 +377,9 @@ def test_settleAppeal__given_two_unjustified_ones__when_one_is_overturned__stays
     assert world.emergencies.suspendedUntil(practitioner) == 0
 
 
-def test_settleAppeal__when_anybody_but_its_accreditor_calls_or_elsewhere__reverts(world, accreditor, officer, given_open):
+def test_settleAppeal__when_anybody_but_its_accreditor_calls_or_elsewhere__reverts(
+    world, accreditor, officer, given_open
+):
     review(world, UNJUSTIFIED)
     for who, of, where in (
         (officer, Role.Provider, SWISS), (world.practitioner, Role.Provider, SWISS),

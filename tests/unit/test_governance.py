@@ -1,3 +1,50 @@
+"""Roles and delays, what governance can and cannot do, and retirement.
+
+restricted
+  when the artifacts are read
+    it are all in the matrix (G1)
+  given a role for each
+    when every other role calls
+      it reverts (G1)
+  when the forwarder speaks for the governor
+    it reverts (G1)
+retire
+  when governance calls
+    it can only end new entries and once (G5)
+  when the artifacts are read
+    it nothing pauses upgrades or seizes (G5)
+  given every module retired
+    when an entry is called
+      it reverts (C11)
+    when a patient grants or an author anchors
+      it is not stopped (C11)
+  given retired registries
+    when a question is asked
+      it answers as before
+governance
+  given the governor with every role
+    when it acts on a patient
+      it cannot (G6)
+constructor
+  when the artifacts are read
+    it there is no initialiser and code is fixed (G3)
+setAuthority
+  when anybody but the manager calls
+    it reverts (G1)
+manager
+  given a delay on the role
+    when called early
+      it reverts until it has passed (G4)
+    when it is shortened
+      it the old delay runs first (G4)
+  given one admin
+    when it renounces
+      it governance is frozen and everything else goes on (K7)
+isTrustedForwarder
+  when asked
+    it is the one given and fixed
+"""
+
 import itertools
 
 import pytest
@@ -7,8 +54,23 @@ from careledger.codes import Purpose
 from careledger.values import keccak
 from tests.chainkit import NOTHING, START, ZERO, Contract, Person, RawRevert, Reverted, deploy, reverts, text32
 from tests.words import (
-    DAY, LABS, PAPER, SWISS, ConsentReason, EmergencyReason, Meaning, Role, Rule, StatusReason, affiliation, credential,
-    digest, guardianship, held_terms, organisation, terms,
+    DAY,
+    LABS,
+    PAPER,
+    SWISS,
+    ConsentReason,
+    EmergencyReason,
+    Meaning,
+    Role,
+    Rule,
+    StatusReason,
+    affiliation,
+    credential,
+    digest,
+    guardianship,
+    held_terms,
+    organisation,
+    terms,
 )  # fmt: skip
 
 RESTRICTED = {
@@ -113,7 +175,9 @@ def test_G5_retire__when_the_artifacts_are_read__nothing_pauses_upgrades_or_seiz
         assert not [name for name in names if any(word in name for word in words)]
 
 
-def test_G6_governance__given_the_governor_with_every_role__when_it_acts_on_a_patient__cannot(world, patient, given_listed):
+def test_G6_governance__given_the_governor_with_every_role__when_it_acts_on_a_patient__cannot(
+    world, patient, given_listed
+):
     by = world.governor
     said = terms(patient, organisation(world.clinic))
     for act in (
@@ -194,7 +258,9 @@ def test_G4_manager__given_a_delay_on_the_role__when_it_is_shortened__the_old_de
     assert contract.retire(sender=holder).event("Retired")
 
 
-def test_K7_manager__given_one_admin__when_it_renounces__governance_is_frozen_and_everything_else_goes_on(world, patient):
+def test_K7_manager__given_one_admin__when_it_renounces__governance_is_frozen_and_everything_else_goes_on(
+    world, patient
+):
     world.manager.renounceRole(0, world.governor, sender=world.governor)
     for key in ("ConsentRegistry.retire", "ParticipantRegistry.admitAccreditor"):
         contract, function = contract_of(world, key)

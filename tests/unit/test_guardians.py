@@ -1,9 +1,102 @@
+"""Guardians, what they delegate, and how it ends.
+
+appointGuardian
+  when the patient calls
+    it appoints and reports it whole
+  when anybody else calls
+    it reverts
+  when terms reach too far
+    it reverts (C7)
+  when terms are at their bounds
+    it appoints (C7)
+  when the guardian is nobody or the patient
+    it reverts
+  given one
+    when another version is named
+      it reverts
+  given the registry retired
+    when called
+      it reverts
+appointGuardianSigned
+  when anybody carries it
+    it appoints once
+  when any term was changed
+    it reverts
+appointGuardianFor
+  given a held account
+    when its steward calls
+      it appoints directly
+    when will or evidence is missing
+      it reverts
+  given a guardian with depth
+    when it delegates
+      it the delegate hangs below it (C7)
+    when it gives more than it has
+      it reverts (C7)
+  given a line of three
+    when the last delegates
+      it reverts (C7)
+  given a guardian
+    when it delegates to itself
+      it reverts (C7)
+  given a line
+    when a delegate replaces those above or beside it
+      it reverts (C7)
+  when a stranger or the patient calls
+    it reverts (C1)
+  given a steward suspended or the account claimed
+    when it calls
+      it reverts
+  given the registry retired
+    when called
+      it reverts
+endGuardianship
+  given a delegate
+    when patient guardian or parent calls
+      it ends it
+  given a held account
+    when its steward calls
+      it ends it
+  when anybody else calls
+    it reverts
+  given none or one ended
+    when called
+      it reverts
+  given the registry retired
+    when called
+      it ends it (C11)
+isGuardian
+  given a line
+    when one is ended
+      it all below it lose access (C8)
+    when the top is appointed anew with less
+      it what no longer fits is cut off (C8)
+    when the time of the top is over
+      it all are (C9)
+  given a guardian ended and appointed again
+    when its delegates ask
+      it hang below it as before (C8)
+  given two who would appoint each other
+    when asked
+      it no circle holds (C7)
+"""
+
 import pytest
 
 from careledger.codes import Purpose
 from tests.chainkit import NOTHING, START, ZERO, reverts
 from tests.words import (
-    DAY, EVIDENCE, PAPER, SWISS, Capacity, CredentialStatus, Role, StatusReason, Will, guardianship, held_terms,
+    DAY,
+    EVIDENCE,
+    PAPER,
+    SWISS,
+    Capacity,
+    CredentialStatus,
+    Role,
+    StatusReason,
+    Will,
+    guardianship,
+    held_terms,
 )  # fmt: skip
 from tests.world import LATER
 
@@ -102,7 +195,9 @@ def test_C7_appointGuardian__when_terms_reach_too_far__reverts(world, patient, m
         world.guardians.appointGuardian(said, sender=patient)
 
 
-@pytest.mark.parametrize("change", [{"until": START + 366 * DAY}, {"until": START + 1}, {"depth": 2}, {"purposes": (1 << 24) - 1}])
+@pytest.mark.parametrize(
+    "change", [{"until": START + 366 * DAY}, {"until": START + 1}, {"depth": 2}, {"purposes": (1 << 24) - 1}]
+)
 def test_C7_appointGuardian__when_terms_are_at_their_bounds__appoints(world, patient, mother, change):
     assert appoint(world, patient, mother, **change).events == [appointed(patient, mother, **change)]
 
@@ -158,7 +253,9 @@ def test_appointGuardianSigned__when_any_term_was_changed__reverts(world, patien
 # APPOINTING FOR
 
 
-def test_appointGuardianFor__given_a_held_account__when_its_steward_calls__appoints_directly(world, held, steward, mother):
+def test_appointGuardianFor__given_a_held_account__when_its_steward_calls__appoints_directly(
+    world, held, steward, mother
+):
     tx = appoint_for(world, held, mother, steward, depth=2)
     assert tx.events == [appointed(held, mother, depth=2), acted(held, steward, Capacity.Steward)]
     assert is_guardian(world, held, mother)
@@ -214,8 +311,12 @@ def test_C1_appointGuardianFor__when_a_stranger_or_the_patient_calls__reverts(wo
             appoint_for(world, patient, mother, somebody)
 
 
-@pytest.mark.parametrize("act", [{"will": 0, "evidence": EVIDENCE}, {"will": 1, "evidence": EVIDENCE}, {"will": 2, "evidence": NOTHING}])
-def test_appointGuardianFor__given_a_held_account__when_will_or_evidence_is_missing__reverts(world, held, steward, mother, act):
+@pytest.mark.parametrize(
+    "act", [{"will": 0, "evidence": EVIDENCE}, {"will": 1, "evidence": EVIDENCE}, {"will": 2, "evidence": NOTHING}]
+)
+def test_appointGuardianFor__given_a_held_account__when_will_or_evidence_is_missing__reverts(
+    world, held, steward, mother, act
+):
     with reverts("GuardianRegistry_Missing"):
         appoint_for(world, held, mother, steward, act)
 
@@ -329,7 +430,9 @@ def test_C8_isGuardian__given_a_guardian_ended_and_appointed_again__when_its_del
     assert is_guardian(world, patient, aunt)
 
 
-def test_C7_isGuardian__given_two_who_would_appoint_each_other__when_asked__no_circle_holds(world, patient, mother, aunt):
+def test_C7_isGuardian__given_two_who_would_appoint_each_other__when_asked__no_circle_holds(
+    world, patient, mother, aunt
+):
     appoint(world, patient, mother, depth=2)
     appoint_for(world, patient, aunt, mother, depth=1)
     end(world, patient, mother, patient)

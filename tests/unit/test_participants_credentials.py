@@ -1,8 +1,103 @@
+"""Accreditors and credentials.
+
+admitAccreditor
+  when governance calls
+    it admits for one role and place
+  when anybody else calls
+    it reverts (G1)
+  when issuer or role is missing
+    it reverts
+  when the window is empty or over
+    it reverts
+  given one admitted
+    when admitted again
+      it only extends
+  given the registry retired
+    when called
+      it reverts
+dismissAccreditor
+  when governance gives notice
+    it ends it on that day
+  when the notice is too short or no change
+    it reverts (G4)
+  when no reason is given
+    it reverts
+  given the registry retired
+    when called
+      it dismisses
+issueCredential
+  when the issuer sends and the subject signed
+    it accredits and numbers
+  when the subject or a relayer sends
+    it accredits
+  given a numbered party
+    when another is issued
+      it keeps its number
+  when one side has not agreed
+    it reverts
+  when terms are incomplete
+    it reverts
+  when the window is empty over or too long
+    it reverts
+  when the issuer is not admitted there
+    it reverts
+  given one in place
+    when anybody issues another
+      it reverts
+  given a revoked one
+    when the same terms are carried again
+      it reverts
+  given one revoked before it began
+    when carried again
+      it reverts
+  given an expired one
+    when another issuer issues
+      it names the previous
+  given the registry retired
+    when called
+      it reverts
+renewCredential
+  given an active one
+    when its issuer calls
+      it runs longer
+  when anybody else calls
+    it reverts
+  when not longer or too long
+    it reverts
+  given one not active
+    when its issuer calls
+      it reverts
+  given the issuer dismissed or the registry retired
+    when called
+      it reverts
+setCredentialStatus
+  when every status is asked from every other
+    it only the legal ones pass (H16)
+  when anybody else calls or no reason is given
+    it reverts
+  given the registry retired
+    when the issuer calls
+      it changes it (C11)
+isActive
+  given a credential
+    when asked at its borders
+      it holds from the first second to the last
+"""
+
 import pytest
 
 from tests.chainkit import NOTHING, START, ZERO, Person, reverts
 from tests.words import (
-    CALIFORNIA, DAY, EVIDENCE, SWISS, YEAR, CredentialStatus, Role, StatusReason, affiliation, credential,
+    CALIFORNIA,
+    DAY,
+    EVIDENCE,
+    SWISS,
+    YEAR,
+    CredentialStatus,
+    Role,
+    StatusReason,
+    affiliation,
+    credential,
 )  # fmt: skip
 
 MAX_TERM = 3650 * DAY
@@ -121,7 +216,9 @@ def test_dismissAccreditor__given_the_registry_retired__when_called__dismisses(w
 # ISSUING
 
 
-def test_issueCredential__when_the_issuer_sends_and_the_subject_signed__accredits_and_numbers(world, accreditor, doctor):
+def test_issueCredential__when_the_issuer_sends_and_the_subject_signed__accredits_and_numbers(
+    world, accreditor, doctor
+):
     before = world.participants.partnerNoOf(world.custodian)
     terms = credential(accreditor, doctor, PRACTITIONER)
     tx = issue(world, terms, accreditor, b"", world.sign_credential(doctor, terms))
@@ -209,7 +306,9 @@ def test_issueCredential__given_one_in_place__when_anybody_issues_another__rever
                 issue(world, terms, issuer, b"", world.sign_credential(doctor, terms))
 
 
-def test_issueCredential__given_a_revoked_one__when_the_same_terms_are_carried_again__reverts(world, accreditor, doctor):
+def test_issueCredential__given_a_revoked_one__when_the_same_terms_are_carried_again__reverts(
+    world, accreditor, doctor
+):
     terms = credential(accreditor, doctor, PRACTITIONER)
     signatures = world.sign_credential(accreditor, terms), world.sign_credential(doctor, terms)
     issue(world, terms, world.relayer, *signatures)
@@ -231,7 +330,9 @@ def test_issueCredential__given_one_revoked_before_it_began__when_carried_again_
         issue(world, terms, world.relayer, *signatures)
 
 
-def test_issueCredential__given_an_expired_one__when_another_issuer_issues__names_the_previous(world, board, doctor, accreditor):
+def test_issueCredential__given_an_expired_one__when_another_issuer_issues__names_the_previous(
+    world, board, doctor, accreditor
+):
     world.accredit(doctor, PRACTITIONER, expiresAt=START + 100)
     world.warp(START + 100)
     terms = credential(board, doctor, PRACTITIONER, notBefore=START + 1)
@@ -325,7 +426,9 @@ def test_H16_setCredentialStatus__when_every_status_is_asked_from_every_other__o
     assert active(world, doctor) == (new == ACTIVE)
 
 
-def test_setCredentialStatus__when_anybody_else_calls_or_no_reason_is_given__reverts(world, practitioner, accreditor, board):
+def test_setCredentialStatus__when_anybody_else_calls_or_no_reason_is_given__reverts(
+    world, practitioner, accreditor, board
+):
     for somebody in (practitioner, board, world.governor):
         with reverts("ParticipantRegistry_NotController", subject=accreditor, caller=somebody, controller=accreditor):
             status(world, practitioner, SUSPENDED, sender=somebody)
@@ -339,139 +442,10 @@ def test_C11_setCredentialStatus__given_the_registry_retired__when_the_issuer_ca
     assert status(world, practitioner, REVOKED).events
 
 
-def test_isActive__given_a_credential__when_asked_at_its_borders__holds_from_the_first_second_to_the_last(world, doctor):
+def test_isActive__given_a_credential__when_asked_at_its_borders__holds_from_the_first_second_to_the_last(
+    world, doctor
+):
     world.accredit(doctor, PRACTITIONER, notBefore=START + 10, expiresAt=START + 20)
     for time, expected in ((9, False), (10, True), (19, True), (20, False)):
         world.warp(START + time)
         assert active(world, doctor) == expected
-
-
-# AFFILIATIONS
-
-
-def affiliation_id(world, house, doctor):
-    return world.id_of(world.participants, ("address", house), ("address", doctor))
-
-
-def affiliate(world, terms, sender, house=b"", doctor=b""):
-    return world.participants.affiliate(terms, house, doctor, sender=sender)
-
-
-def test_affiliate__when_both_agreed_whoever_sends__affiliates(world, hospital, doctor, relayer):
-    terms = affiliation(hospital, doctor)
-    by_house, by_doctor = world.sign_affiliation(hospital, terms), world.sign_affiliation(doctor, terms)
-    aid = affiliation_id(world, hospital, doctor)
-    said = {"affiliationId": aid, "organisation": hospital.address, "practitioner": doctor.address}
-    for sender, signatures in ((hospital, (b"", by_doctor)), (doctor, (by_house, b"")), (relayer, (by_house, by_doctor))):
-        before = world.engine.snapshot()
-        tx = affiliate(world, terms, sender, *signatures)
-        assert tx.events == [("AffiliationStarted", {**said, "since": START, "until": START + YEAR})]
-        assert tx.value == aid
-        assert world.participants.isAffiliated(hospital, doctor)
-        assert not world.participants.isAffiliated(doctor, hospital)
-        world.engine.revert(before)
-
-
-def test_affiliate__when_one_side_has_not_agreed__reverts(world, hospital, doctor):
-    terms = affiliation(hospital, doctor)
-    with reverts("ParticipantRegistry_NotController", subject=doctor, caller=hospital, controller=doctor):
-        affiliate(world, terms, hospital)
-    with reverts("ParticipantRegistry_NotController", subject=hospital, caller=doctor, controller=hospital):
-        affiliate(world, terms, doctor)
-    with reverts("Module_NotSignedBy", signer=doctor):
-        affiliate(world, terms, hospital, b"", world.sign_affiliation(hospital, terms))
-
-
-@pytest.mark.parametrize("since, until", [(START, START), (0, START), (START, START + MAX_TERM + 1)])
-def test_affiliate__when_the_window_is_empty_over_or_too_long__reverts(world, hospital, doctor, since, until):
-    with reverts("ParticipantRegistry_BadWindow", **{"from": since, "until": until, "latest": START + MAX_TERM}):
-        affiliate(world, affiliation(hospital, doctor, since=since, until=until), hospital)
-
-
-def test_affiliate__given_one_ended__when_the_same_terms_are_carried_again__reverts(world, hospital, doctor, relayer):
-    for since, ends in ((START, START + 5), (START + 1000, START + 1000)):
-        before = world.engine.snapshot()
-        terms = affiliation(hospital, doctor, since=since)
-        signatures = world.sign_affiliation(hospital, terms), world.sign_affiliation(doctor, terms)
-        affiliate(world, terms, relayer, *signatures)
-        world.warp(START + 5)
-        world.participants.endAffiliation(hospital, doctor, StatusReason.Requested, sender=doctor)
-        with reverts("ParticipantRegistry_TermsUsed", start=since, mustBeAfter=ends):
-            affiliate(world, terms, relayer, *signatures)
-        world.engine.revert(before)
-
-
-def test_affiliate__given_one_running__when_another_begins_before_its_end__reverts(world, clinic, practitioner):
-    with reverts("ParticipantRegistry_TermsUsed", start=START + YEAR, mustBeAfter=START + YEAR):
-        affiliate(world, affiliation(clinic, practitioner, since=START + YEAR, until=START + 2 * YEAR), clinic)
-
-
-def test_affiliate__given_the_registry_retired__when_called__reverts(world, hospital, doctor):
-    world.participants.retire(sender=world.governor)
-    with reverts("Module_Retired", module=world.participants):
-        affiliate(world, affiliation(hospital, doctor), hospital)
-
-
-def test_C11_endAffiliation__given_one_running__when_either_side_calls__ends_it_at_once(world, clinic, practitioner):
-    world.participants.retire(sender=world.governor)
-    for side in (clinic, practitioner):
-        before = world.engine.snapshot()
-        world.warp(START + 7)
-        tx = world.participants.endAffiliation(clinic, practitioner, StatusReason.Requested, sender=side)
-        said = {"affiliationId": affiliation_id(world, clinic, practitioner), "endedBy": side.address}
-        ends = {"oldUntil": START + YEAR, "newUntil": START + 7, "reason": StatusReason.Requested}
-        assert tx.events == [("AffiliationEnded", {**said, **ends})]
-        assert not world.participants.isAffiliated(clinic, practitioner)
-        world.engine.revert(before)
-
-
-def test_endAffiliation__given_one_running__when_a_stranger_calls_or_no_reason_is_given__reverts(
-    world, clinic, practitioner, stranger
-):
-    with reverts("ParticipantRegistry_NotController", subject=clinic, caller=stranger, controller=clinic):
-        world.participants.endAffiliation(clinic, practitioner, StatusReason.Requested, sender=stranger)
-    with reverts("ParticipantRegistry_Missing"):
-        world.participants.endAffiliation(clinic, practitioner, 0, sender=clinic)
-
-
-def test_endAffiliation__given_none_or_one_over__when_called__reverts(world, clinic, hospital, practitioner):
-    with reverts("ParticipantRegistry_NotAffiliated", organisation=hospital, practitioner=practitioner):
-        world.participants.endAffiliation(hospital, practitioner, StatusReason.Requested, sender=hospital)
-    world.warp(START + YEAR)
-    with reverts("ParticipantRegistry_NotAffiliated", organisation=clinic, practitioner=practitioner):
-        world.participants.endAffiliation(clinic, practitioner, StatusReason.Requested, sender=clinic)
-
-
-# ENCRYPTION KEYS
-
-
-@pytest.mark.parametrize("suite, size", [(1, 32), (2, 1216)])
-def test_publishKey__when_the_controller_calls__publishes_with_the_next_epoch(world, patient, suite, size):
-    key = bytes([7]) * size
-    for epoch in (1, 2):
-        tx = world.participants.publishKey(patient, suite, key, sender=patient)
-        said = {"subject": patient.address, "epoch": epoch, "suite": suite, "key": "0x" + key.hex()}
-        assert tx.events == [("EncryptionKeyPublished", said)]
-    from careledger.values import keccak
-
-    stored = {"keyHash": "0x" + keccak(key).hex(), "suite": suite, "epoch": 2}
-    assert world.participants.encryptionKeyOf(patient) == stored
-
-
-@pytest.mark.parametrize("suite, size", [(0, 32), (1, 0), (1, 31), (1, 33), (2, 32), (2, 1215), (2, 1217), (3, 32), (1, 1216)])
-def test_H1_publishKey__when_suite_and_length_do_not_fit__reverts(world, patient, suite, size):
-    with reverts("ParticipantRegistry_BadKey", suite=suite, length=size):
-        world.participants.publishKey(patient, suite, bytes(size), sender=patient)
-
-
-def test_publishKey__when_anybody_else_calls__reverts(world, patient, stranger):
-    with reverts("ParticipantRegistry_NotController", subject=patient, caller=stranger, controller=patient):
-        world.participants.publishKey(patient, 1, bytes(32), sender=stranger)
-
-
-def test_publishKey__given_the_registry_retired__when_called__reverts(world, patient):
-    world.participants.retire(sender=world.governor)
-    with reverts("Module_Retired", module=world.participants):
-        world.participants.publishKey(patient, 1, bytes(32), sender=patient)
-
-

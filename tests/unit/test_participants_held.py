@@ -1,10 +1,101 @@
+"""Held accounts, claiming them, and who controls an account.
+
+openHeld
+  when an active steward calls
+    it opens an account without a key
+  when anybody but the steward calls
+    it reverts
+  when will or evidence is missing
+    it reverts
+  when the claim key is missing
+    it reverts
+  when the steward is not active there
+    it reverts
+  given any account there
+    when opened again
+      it reverts (H16)
+  given the registry retired
+    when called
+      it reverts
+heldAddress
+  when any term differs
+    it differs
+  when computed off chain
+    it is the same
+capacityOf
+  given a held account
+    when the steward is not active any more
+      it is none
+claimHeld
+  given a held account
+    when the claim key calls
+      it every steward power ends
+    when anybody carries the claim keys signature
+      it is claimed
+    when anybody but the claim key calls
+      it reverts
+    when no controller is named
+      it reverts
+  given none or claimed or closed
+    when called
+      it reverts
+  given a claimed account
+    when claimed again
+      it reverts
+  given the registry retired
+    when the patient claims
+      it is claimed (C11)
+  given a dismissed steward
+    when the patient claims
+      it is claimed
+closeProvisional
+  given a provisional account
+    when its steward calls
+      it closes it
+    when a stranger calls or terms are incomplete
+      it reverts
+  given a lasting account
+    when its steward calls
+      it reverts
+  given the registry retired
+    when the steward calls
+      it closes it (C11)
+changeController
+  when the controller calls
+    it hands over at once (K6)
+  given a changed one
+    when handed back
+      it the subject controls itself
+  when nobody is named or a stranger calls
+    it reverts
+  given the registry retired
+    when the controller calls
+      it hands over (C11)
+raiseEpoch
+  when the controller calls
+    it ends what was signed (K6)
+"""
+
 import pytest
 
 from careledger.values import checksum, keccak
 from tests.chainkit import CHAIN_ID, NOTHING, START, ZERO, reverts
 from tests.words import (
-    BY_LAW, CALIFORNIA, EVIDENCE, PAPER, SWISS, Capacity, CredentialStatus, HeldStatus, Role, StatusReason, Will,
-    digest, held_terms, organisation, terms,
+    BY_LAW,
+    CALIFORNIA,
+    EVIDENCE,
+    PAPER,
+    SWISS,
+    Capacity,
+    CredentialStatus,
+    HeldStatus,
+    Role,
+    StatusReason,
+    Will,
+    digest,
+    held_terms,
+    organisation,
+    terms,
 )  # fmt: skip
 from tests.world import CLAIM, LATER
 
@@ -40,7 +131,9 @@ def claim(world, said, controller, deadline=LATER, signature=b"", sender=None):
 
 @pytest.mark.parametrize("provisional", [False, True])
 @pytest.mark.parametrize("will", list(Will)[1:])
-def test_openHeld__when_an_active_steward_calls__opens_an_account_without_a_key(world, said, steward, provisional, will):
+def test_openHeld__when_an_active_steward_calls__opens_an_account_without_a_key(
+    world, said, steward, provisional, will
+):
     said = {**said, "provisional": provisional}
     tx = world.participants.openHeld(said, {"will": will, "evidence": EVIDENCE}, sender=steward)
     subject = world.participants.heldAddress(said)
@@ -144,7 +237,9 @@ def test_claimHeld__given_a_held_account__when_anybody_carries_the_claim_keys_si
     assert tx.events == claimed(given_held, steward.address, patient.address)
 
 
-def test_claimHeld__given_a_held_account__when_anybody_but_the_claim_key_calls__reverts(world, said, patient, steward, given_held, claim_key):
+def test_claimHeld__given_a_held_account__when_anybody_but_the_claim_key_calls__reverts(
+    world, said, patient, steward, given_held, claim_key
+):
     for somebody in (patient, steward):
         with reverts("ParticipantRegistry_NotController", subject=claim_key, caller=somebody, controller=claim_key):
             claim(world, said, somebody, sender=somebody)
@@ -155,7 +250,9 @@ def test_claimHeld__given_a_held_account__when_no_controller_is_named__reverts(w
         claim(world, said, ZERO)
 
 
-def test_claimHeld__given_none_or_claimed_or_closed__when_called__reverts(world, said, patient, steward, given_provisional):
+def test_claimHeld__given_none_or_claimed_or_closed__when_called__reverts(
+    world, said, patient, steward, given_provisional
+):
     subject = world.participants.heldAddress(said)
     with reverts("ParticipantRegistry_NotHeld", subject=subject):
         claim(world, said, patient)
@@ -171,12 +268,16 @@ def test_claimHeld__given_a_claimed_account__when_claimed_again__reverts(world, 
         claim(world, said, patient)
 
 
-def test_C11_claimHeld__given_the_registry_retired__when_the_patient_claims__is_claimed(world, said, patient, given_held):
+def test_C11_claimHeld__given_the_registry_retired__when_the_patient_claims__is_claimed(
+    world, said, patient, given_held
+):
     world.participants.retire(sender=world.governor)
     assert claim(world, said, patient).events
 
 
-def test_claimHeld__given_a_dismissed_steward__when_the_patient_claims__is_claimed(world, said, patient, steward, given_held):
+def test_claimHeld__given_a_dismissed_steward__when_the_patient_claims__is_claimed(
+    world, said, patient, steward, given_held
+):
     world.participants.setCredentialStatus(
         steward, Role.Steward, SWISS, CredentialStatus.Revoked, StatusReason.Sanctioned, sender=world.accreditor
     )
@@ -186,7 +287,9 @@ def test_claimHeld__given_a_dismissed_steward__when_the_patient_claims__is_claim
 # CLOSE PROVISIONAL
 
 
-def test_closeProvisional__given_a_provisional_account__when_its_steward_calls__closes_it(world, steward, given_provisional):
+def test_closeProvisional__given_a_provisional_account__when_its_steward_calls__closes_it(
+    world, steward, given_provisional
+):
     tx = world.participants.closeProvisional(given_provisional, LINK, BY_LAW, sender=steward)
     values = {"subject": given_provisional, "steward": steward.address, "link": LINK, "will": 4, "evidence": EVIDENCE}
     assert tx.events == [("HeldAccountClosed", values)]
@@ -213,7 +316,9 @@ def test_closeProvisional__given_a_provisional_account__when_a_stranger_calls_or
         world.participants.closeProvisional(given_provisional, NOTHING, PAPER, sender=steward)
 
 
-def test_C11_closeProvisional__given_the_registry_retired__when_the_steward_calls__closes_it(world, steward, given_provisional):
+def test_C11_closeProvisional__given_the_registry_retired__when_the_steward_calls__closes_it(
+    world, steward, given_provisional
+):
     world.participants.retire(sender=world.governor)
     assert world.participants.closeProvisional(given_provisional, LINK, PAPER, sender=steward).events
 
@@ -256,7 +361,9 @@ def test_K6_raiseEpoch__when_the_controller_calls__ends_what_was_signed(world, p
         world.participants.raiseEpoch(patient, sender=stranger)
 
 
-def test_C11_changeController__given_the_registry_retired__when_the_controller_calls__hands_over(world, patient, relayer):
+def test_C11_changeController__given_the_registry_retired__when_the_controller_calls__hands_over(
+    world, patient, relayer
+):
     world.participants.retire(sender=world.governor)
     assert world.participants.raiseEpoch(patient, sender=patient).events
     assert world.participants.changeController(patient, relayer, sender=patient).events
@@ -266,7 +373,8 @@ def test_heldAddress__when_computed_off_chain__is_the_same(world, said):
     from careledger.chain.abi import encode
 
     kind = keccak(
-        b"HeldAccount(uint256 chainId,address registry,address steward,uint32 jurisdiction,address claimKey,bytes32 salt,"
+        b"HeldAccount(uint256 chainId,address registry,address steward,uint32 jurisdiction,address claimKey,"
+        b"bytes32 salt,"
         b"bool provisional)"
     )
     values = [kind, CHAIN_ID, world.participants.address, said["steward"], SWISS, said["claimKey"]]

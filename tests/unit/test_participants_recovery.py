@@ -1,3 +1,98 @@
+"""Giving a lost account back: guardians, approvals, objection, endorsement, lapse.
+
+setGuardians
+  given none
+    when the controller calls
+      it is in force at once
+  given some
+    when changed
+      it waits as long as a recovery
+    when others are shown as those in force
+      it reverts
+  given a change waiting
+    when changed again
+      it replaces it and waits anew
+  when terms are impossible
+    it reverts
+  when terms are at their bounds
+    it sets them
+  when anybody else calls
+    it reverts
+approveRecovery
+  when guardians approve
+    it counts and the quorum starts the wait
+  when a guardians signature is carried
+    it counts
+  given an approval
+    when the guardian approves again
+      it reverts
+  when the proof is not one
+    it reverts
+  when somebody uses a guardians proof
+    it reverts
+  when other guardians approve
+    it reverts
+  given no guardians
+    when anybody approves
+      it reverts
+  when no controller is named
+    it reverts
+executeRecovery
+  given a quorum
+    when the wait is over
+      it anybody carries it out
+    when other terms are shown
+      it reverts
+  given less than a quorum
+    when called
+      it reverts
+  given it was ready thirty days ago
+    when called
+      it has lapsed and begins anew
+  given two proposals
+    when one is carried out
+      it the other is void
+  given a thief rotated the key
+    when the wait is over
+      it is carried out all the same (K6)
+  given new guardians in force
+    when the old ones had begun
+      it is theirs to finish
+  given the registry retired
+    when the whole story is told
+      it is carried out (C11)
+  given a thief objected
+    when the larger quorum or an accreditor stands by
+      it prevails
+  given one recovery
+    when another is made later
+      it counts on
+objectToRecovery
+  given a quorum
+    when the controller objects
+      it doubles the wait once
+  given a proposal without quorum
+    when objected
+      it the wait will be double
+  when anybody else objects
+    it reverts
+  given no proposal
+    when objected
+      it reverts
+endorseRecovery
+  given a proposal
+    when an accreditor of stewards calls
+      it adds its word once
+  when anybody else or elsewhere
+    it reverts
+  given no proposal
+    when called
+      it reverts
+  given no quorum
+    when endorsed
+      it does not replace it
+"""
+
 import pytest
 
 from tests.chainkit import NOTHING, START, ZERO, Person, reverts
@@ -76,7 +171,9 @@ def test_setGuardians__given_none__when_the_controller_calls__is_in_force_at_onc
     assert found == {"inForce": family.commitment, "next": family.commitment, "inForceAt": START}
 
 
-def test_setGuardians__given_some__when_changed__waits_as_long_as_a_recovery(world, patient, family, others, given_guardians):
+def test_setGuardians__given_some__when_changed__waits_as_long_as_a_recovery(
+    world, patient, family, others, given_guardians
+):
     tx = world.participants.setGuardians(patient, family.terms, others.terms, sender=patient)
     values = {"subject": patient.address, "oldGuardians": family.commitment, "newGuardians": others.commitment}
     assert tx.events == [("GuardiansChanged", {**values, "inForceAt": START + WAIT})]
@@ -99,7 +196,9 @@ def test_setGuardians__given_a_change_waiting__when_changed_again__replaces_it_a
     assert world.participants.guardiansOf(patient)["inForce"] == NOTHING
 
 
-def test_setGuardians__given_some__when_others_are_shown_as_those_in_force__reverts(world, patient, family, others, given_guardians):
+def test_setGuardians__given_some__when_others_are_shown_as_those_in_force__reverts(
+    world, patient, family, others, given_guardians
+):
     for wrong in (NO_TERMS, others.terms, {**family.terms, "waitSeconds": DAY}):
         with reverts("ParticipantRegistry_NotTheGuardians", subject=patient, expected=family.commitment):
             world.participants.setGuardians(patient, wrong, others.terms, sender=patient)
@@ -129,7 +228,9 @@ def test_setGuardians__when_anybody_else_calls__reverts(world, patient, stranger
 # APPROVING
 
 
-def test_approveRecovery__when_guardians_approve__counts_and_the_quorum_starts_the_wait(world, patient, fresh, family, given_guardians):
+def test_approveRecovery__when_guardians_approve__counts_and_the_quorum_starts_the_wait(
+    world, patient, fresh, family, given_guardians
+):
     rid = recovery_id(world, patient, fresh)
     who = {"recoveryId": rid, "subject": patient.address}
     said = {**who, "newController": fresh.address, "guardians": family.commitment}
@@ -150,7 +251,9 @@ def test_approveRecovery__when_guardians_approve__counts_and_the_quorum_starts_t
     assert not world.participants.isRecovering(patient)
 
 
-def test_approveRecovery__when_a_guardians_signature_is_carried__counts(world, patient, fresh, family, given_guardians, relayer):
+def test_approveRecovery__when_a_guardians_signature_is_carried__counts(
+    world, patient, fresh, family, given_guardians, relayer
+):
     message = {"subject": patient, "newController": fresh, "recoveries": 0, "deadline": LATER}
     signature = world.sign(family.people[0], world.participants, "RecoveryApproval", APPROVAL, message)
     with reverts("Module_NotSignedBy", signer=family.people[0]):
@@ -158,7 +261,9 @@ def test_approveRecovery__when_a_guardians_signature_is_carried__counts(world, p
     assert approve(world, patient, fresh, family, 0, signature=signature, sender=relayer).events
 
 
-def test_approveRecovery__given_an_approval__when_the_guardian_approves_again__reverts(world, patient, fresh, family, given_guardians):
+def test_approveRecovery__given_an_approval__when_the_guardian_approves_again__reverts(
+    world, patient, fresh, family, given_guardians
+):
     approve(world, patient, fresh, family, 0)
     with reverts("ParticipantRegistry_AlreadyDone", step=RecoveryStep.Approval):
         approve(world, patient, fresh, family, 0)
@@ -174,7 +279,9 @@ def test_approveRecovery__when_the_proof_is_not_one__reverts(world, patient, fre
             approve(world, patient, fresh, family, 0, proof=wrong, sender=stranger)
 
 
-def test_approveRecovery__when_somebody_uses_a_guardians_proof__reverts(world, patient, fresh, family, given_guardians, stranger):
+def test_approveRecovery__when_somebody_uses_a_guardians_proof__reverts(
+    world, patient, fresh, family, given_guardians, stranger
+):
     guardian = family.people[0]
     with reverts("ParticipantRegistry_NotController", subject=guardian, caller=stranger, controller=guardian):
         approve(world, patient, fresh, family, 0, sender=stranger)
@@ -198,7 +305,9 @@ def test_approveRecovery__when_no_controller_is_named__reverts(world, patient, f
 # CARRYING OUT
 
 
-def test_executeRecovery__given_a_quorum__when_the_wait_is_over__anybody_carries_it_out(world, patient, fresh, family, given_waiting):
+def test_executeRecovery__given_a_quorum__when_the_wait_is_over__anybody_carries_it_out(
+    world, patient, fresh, family, given_waiting
+):
     for time, ready in ((START + WAIT - 1, False), (START + WAIT, True)):
         world.warp(time)
         if not ready:
@@ -213,7 +322,9 @@ def test_executeRecovery__given_a_quorum__when_the_wait_is_over__anybody_carries
         execute(world, patient, fresh, family)
 
 
-def test_executeRecovery__given_less_than_a_quorum__when_called__reverts(world, patient, fresh, family, given_guardians):
+def test_executeRecovery__given_less_than_a_quorum__when_called__reverts(
+    world, patient, fresh, family, given_guardians
+):
     with reverts("ParticipantRegistry_NotTheGuardians", subject=patient, expected=NOTHING):
         execute(world, patient, fresh, family)
     approve(world, patient, fresh, family, 0)
@@ -222,7 +333,9 @@ def test_executeRecovery__given_less_than_a_quorum__when_called__reverts(world, 
         execute(world, patient, fresh, family)
 
 
-def test_executeRecovery__given_a_quorum__when_other_terms_are_shown__reverts(world, patient, fresh, family, others, given_waiting):
+def test_executeRecovery__given_a_quorum__when_other_terms_are_shown__reverts(
+    world, patient, fresh, family, others, given_waiting
+):
     world.warp(START + WAIT)
     with reverts("ParticipantRegistry_NotTheGuardians", subject=patient, expected=family.commitment):
         execute(world, patient, fresh, others)
@@ -303,7 +416,9 @@ def test_C11_executeRecovery__given_the_registry_retired__when_the_whole_story_i
 # OBJECTING AND ENDORSING
 
 
-def test_objectToRecovery__given_a_quorum__when_the_controller_objects__doubles_the_wait_once(world, patient, fresh, family, given_waiting):
+def test_objectToRecovery__given_a_quorum__when_the_controller_objects__doubles_the_wait_once(
+    world, patient, fresh, family, given_waiting
+):
     world.warp(START + DAY)
     tx = object_(world, patient, fresh, patient)
     values = {"recoveryId": recovery_id(world, patient, fresh), "subject": patient.address}
@@ -365,7 +480,9 @@ def test_endorseRecovery__given_a_proposal__when_an_accreditor_of_stewards_calls
         endorse(world, patient, fresh)
 
 
-def test_endorseRecovery__when_anybody_else_or_elsewhere__reverts(world, patient, fresh, stranger, accreditor, given_waiting):
+def test_endorseRecovery__when_anybody_else_or_elsewhere__reverts(
+    world, patient, fresh, stranger, accreditor, given_waiting
+):
     for who, where in ((stranger, SWISS), (accreditor, CALIFORNIA), (world.governor, SWISS)):
         with reverts("ParticipantRegistry_NotAccreditor", issuer=who, role=Role.Steward, jurisdiction=where):
             endorse(world, patient, fresh, who, where)
@@ -376,7 +493,9 @@ def test_endorseRecovery__given_no_proposal__when_called__reverts(world, patient
         endorse(world, patient, fresh)
 
 
-def test_endorseRecovery__given_no_quorum__when_endorsed__does_not_replace_it(world, patient, fresh, family, given_guardians):
+def test_endorseRecovery__given_no_quorum__when_endorsed__does_not_replace_it(
+    world, patient, fresh, family, given_guardians
+):
     approve(world, patient, fresh, family, 0)
     endorse(world, patient, fresh)
     world.warp(START + 10 * WAIT)
@@ -384,7 +503,9 @@ def test_endorseRecovery__given_no_quorum__when_endorsed__does_not_replace_it(wo
         execute(world, patient, fresh, family)
 
 
-def test_executeRecovery__given_one_recovery__when_another_is_made_later__counts_on(world, patient, fresh, stranger, family, given_waiting):
+def test_executeRecovery__given_one_recovery__when_another_is_made_later__counts_on(
+    world, patient, fresh, stranger, family, given_waiting
+):
     world.warp(START + WAIT)
     execute(world, patient, fresh, family)
     for index in (0, 1):

@@ -1,3 +1,82 @@
+"""Anchoring records and batches, and amending them.
+
+anchor
+  when the author calls
+    it reports who what and what it means (H15)
+  given a record
+    when anchored again
+      it reverts and the first stands (R3)
+  when a front runner anchors the same commitment
+    it gains nothing (R4)
+  when two patients have the same document
+    it digests differ by their salt (R1)
+  when commitment or meaning is missing
+    it reverts
+  when anybody else calls
+    it reverts
+  given a new controller
+    when the old key calls or signed
+      it reverts (K6)
+  given the registry retired
+    when the author anchors
+      it is anchored (C11)
+anchorSigned
+  when anybody carries it
+    it is the authors (H15)
+  when moved to another record meaning or signer
+    it reverts (H15)
+anchorBatch
+  when the author calls
+    it anchors all with one root
+  when root size or meaning is missing
+    it reverts
+  given a batch
+    when anchored again
+      it reverts (R3)
+  when anybody else calls or the registry is retired
+    it reverts
+anchorBatchSigned
+  when anybody carries it
+    it anchors
+amend
+  given a record
+    when superseded
+      it the newer version is anchored and linked (H14)
+    when shredded
+      it states the legal basis
+  given the newer version stands
+    when superseded by it
+      it is not anchored again
+  given the replacement is not current
+    when superseded by it
+      it reverts
+  when replacement or basis do not fit the status
+    it reverts
+  given nothing anchored
+    when called
+      it reverts
+  when anybody else calls
+    it reverts (R3)
+  given a batch
+    when a leaf is amended with its proof
+      it gets a slot with the batchs time
+    when the proof is cut or another authors
+      it reverts
+  when every status is asked from every other
+    it only the legal ones pass (H16)
+  given the registry retired
+    when the author amends
+      it stays open (C11)
+  given a chain of versions
+    when each is superseded
+      it all stay readable (H14)
+amendSigned
+  when anybody carries it
+    it amends once
+"""
+
+from itertools import pairwise
+
 import pytest
 
 from careledger.privacy.merkle import StandardTree
@@ -45,7 +124,9 @@ def record_id(world, author, commitment=ONE):
 
 
 def amend(world, author, commitment, status, *, batch=None, sender=None, **said):
-    return world.records.amend(amendment(author, commitment, status, **said), batch or NO_BATCH, sender=sender or author)
+    return world.records.amend(
+        amendment(author, commitment, status, **said), batch or NO_BATCH, sender=sender or author
+    )
 
 
 def status(world, author, commitment, batch=None):
@@ -197,7 +278,9 @@ def changed(world, author, commitment, old, new, replacement=NOTHING, basis=0, b
     return ("RecordStatusChanged", {**values, **change})
 
 
-def test_H14_amend__given_a_record__when_superseded__the_newer_version_is_anchored_and_linked(world, author, given_record):
+def test_H14_amend__given_a_record__when_superseded__the_newer_version_is_anchored_and_linked(
+    world, author, given_record
+):
     world.warp(START + DAY)
     tx = amend(world, author, ONE, SUPERSEDED, replacement=TWO)
     newer = record_id(world, author, TWO)
@@ -207,7 +290,9 @@ def test_H14_amend__given_a_record__when_superseded__the_newer_version_is_anchor
     assert status(world, author, TWO) == (CURRENT, START + DAY)
 
 
-def test_amend__given_the_newer_version_stands__when_superseded_by_it__is_not_anchored_again(world, author, given_record):
+def test_amend__given_the_newer_version_stands__when_superseded_by_it__is_not_anchored_again(
+    world, author, given_record
+):
     world.records.anchor(author, AUTHORED, TWO, sender=author)
     tx = amend(world, author, ONE, SUPERSEDED, replacement=TWO)
     assert tx.events == [changed(world, author, ONE, CURRENT, SUPERSEDED, record_id(world, author, TWO))]
@@ -216,7 +301,9 @@ def test_amend__given_the_newer_version_stands__when_superseded_by_it__is_not_an
 @pytest.mark.parametrize("to", [SUPERSEDED, IN_ERROR, SHREDDED])
 def test_amend__given_the_replacement_is_not_current__when_superseded_by_it__reverts(world, author, given_record, to):
     world.records.anchor(author, AUTHORED, TWO, sender=author)
-    amend(world, author, TWO, to, replacement=THREE if to == SUPERSEDED else NOTHING, basis=ASKED if to == SHREDDED else 0)
+    amend(
+        world, author, TWO, to, replacement=THREE if to == SUPERSEDED else NOTHING, basis=ASKED if to == SHREDDED else 0
+    )
     with reverts("RecordRegistry_BadTransition", **{"from": to, "to": to}):
         amend(world, author, ONE, SUPERSEDED, replacement=TWO)
 
@@ -265,7 +352,9 @@ def test_amend__given_a_batch__when_a_leaf_is_amended_with_its_proof__gets_a_slo
     assert amend(world, author, leaf, SHREDDED, basis=ASKED).events
 
 
-def test_amend__given_a_batch__when_the_proof_is_cut_or_another_authors__reverts(world, author, stranger, tree, given_batch):
+def test_amend__given_a_batch__when_the_proof_is_cut_or_another_authors__reverts(
+    world, author, stranger, tree, given_batch
+):
     leaf = "0x" + tree.values[3][0].hex()
     short = {"root": root(tree), "path": tree.proof(3)[:-1]}
     with reverts("RecordRegistry_NotAnchored", recordId=record_id(world, author, leaf)):
@@ -298,7 +387,14 @@ def test_H16_amend__when_every_status_is_asked_from_every_other__only_the_legal_
     if old:
         world.records.anchor(author, AUTHORED, ONE, sender=author)
     if old > 1:
-        amend(world, author, ONE, old, replacement=TWO if old == SUPERSEDED else NOTHING, basis=ASKED if old == SHREDDED else 0)
+        amend(
+            world,
+            author,
+            ONE,
+            old,
+            replacement=TWO if old == SUPERSEDED else NOTHING,
+            basis=ASKED if old == SHREDDED else 0,
+        )
     said = {"replacement": THREE if new == SUPERSEDED else NOTHING, "basis": ASKED if new == SHREDDED else 0}
     if (old, new) in LEGAL:
         assert amend(world, author, ONE, new, **said).event("RecordStatusChanged")["oldStatus"] == old
@@ -319,7 +415,7 @@ def test_C11_amend__given_the_registry_retired__when_the_author_amends__stays_op
 
 def test_H14_amend__given_a_chain_of_versions__when_each_is_superseded__all_stay_readable(world, author, given_record):
     commitments = [ONE, *(digest(f"version {i}") for i in range(2, 6))]
-    for older, newer in zip(commitments, commitments[1:], strict=False):
+    for older, newer in pairwise(commitments):
         tx = amend(world, author, older, SUPERSEDED, replacement=newer)
         assert tx.event("RecordStatusChanged")["replacement"] == record_id(world, author, newer)
     assert [status(world, author, c)[0] for c in commitments] == [SUPERSEDED] * 4 + [CURRENT]

@@ -1,3 +1,62 @@
+"""The access log, proofs of its entries, and omissions.
+
+stateLogInterval
+  when the custodian calls
+    it states it
+  when out of bounds
+    it reverts
+  when anybody else calls
+    it reverts
+anchorLog
+  when entries follow on
+    it chains the heads (H11)
+  when entries do not follow on
+    it reverts (H14)
+  given a log
+    when anchored parts are written over
+      it reverts (R3)
+  when the root is missing or anybody else calls
+    it reverts
+  given the registry retired
+    when the custodian calls
+      it anchors (C11)
+isLogged
+  given a log
+    when an entry is proved
+      it holds only where it stands
+    when the part or custodian is another
+      it is false
+  when a part has any size
+    it every entry is proved
+reportOmission
+  given a signed receipt
+    when the interval is over
+      it anybody reports it (H11)
+  given a stated interval
+    when reported
+      it that one counts
+  when the custodian did not sign it
+    it reverts
+  given one reported or answered
+    when reported again
+      it reverts
+  given the registry retired
+    when reported and answered
+      it both stay open (C11)
+  given the custodians key was changed
+    when an old receipt is reported
+      it reverts (K6)
+answerOmission
+  given one reported
+    when the entry is proved
+      it is answered
+    when the proof fails
+      it reverts
+  given none reported
+    when answered
+      it reverts
+"""
+
 import pytest
 
 from careledger.chain.abi import encode
@@ -246,7 +305,9 @@ def test_C11_reportOmission__given_the_registry_retired__when_reported_and_answe
     assert answer(world, receipt(world, 7), 2, part(6, 8).proof(1)).events
 
 
-def test_K6_reportOmission__given_the_custodians_key_was_changed__when_an_old_receipt_is_reported__reverts(world, custodian):
+def test_K6_reportOmission__given_the_custodians_key_was_changed__when_an_old_receipt_is_reported__reverts(
+    world, custodian
+):
     said = receipt(world, 1)
     signature = sign(world, said)
     fresh = Person("custodian's fresh key")

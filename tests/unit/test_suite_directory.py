@@ -1,3 +1,40 @@
+"""The suite directory.
+
+constructor
+  when asked
+    it says name release and block
+list
+  when governance calls
+    it lists with the code hash it reads itself
+  given one listed
+    when another of its name is listed
+      it is the newest
+    when listed again
+      it reverts
+  when there is no code
+    it reverts
+  when created in a block yet to come
+    it reverts
+  when anybody else calls
+    it reverts (G1)
+succeed
+  given two listed
+    when governance says so
+      it is stated once
+  given one listed
+    when the other is not or is itself
+      it reverts
+retired
+  given one listed
+    when governance says so
+      it is stated once
+  when it is not listed
+    it reverts
+listingOf
+  when there is none
+    it reverts
+"""
+
 import pytest
 
 from tests.chainkit import ZERO, reverts, text32
@@ -44,7 +81,9 @@ def test_list__when_governance_calls__lists_with_the_code_hash_it_reads_itself(w
     now = world.engine.block
     tx = put(world, world.consents, block=1)
     values = {"at": world.consents.address, "name": as_hex(NAME), "number": 0}
-    assert tx.events == [("ContractListed", {**values, "codeHash": code_hash(world, world.consents), "createdAtBlock": 1})]
+    assert tx.events == [
+        ("ContractListed", {**values, "codeHash": code_hash(world, world.consents), "createdAtBlock": 1})
+    ]
     assert tx.value == 0
     listing = {
         "name": as_hex(NAME), "codeHash": code_hash(world, world.consents), "createdAtBlock": 1, "listedAtBlock": now,
