@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from contextlib import AbstractContextManager
@@ -57,6 +58,7 @@ def demo(
     if not file.is_file():
         raise NotFound(f"there is no file {file.name}", fix="Give --patient a FHIR Bundle.")
     folder = out or (Path("careledger-out") if keep else None)
+    folder = folder.absolute() if folder else None  # profiles name files in it, and are used from elsewhere
     if folder is not None and folder.exists() and (not folder.is_dir() or (keep and any(folder.iterdir()))):
         raise InputError(f"{folder} is there already", fix="Give --out another folder, or move this one away.")
     began = time.monotonic()
@@ -139,17 +141,17 @@ def _aligned(rows: list[list[str]]) -> None:
 
 def _what_next(folder: Path, journey: Any) -> None:
     """Print five commands to type."""
-    cast, document = journey.cast, journey.documents[0]
+    cast, record = journey.cast, journey.documents[0].record
     output.lines(
         [
             "",
             f"Everything is kept in {folder}. To go on:",
             "",
-            f"   cd {folder} && export CARELEDGER_PASSWORD_FILE=password",
+            f"   cd {shlex.quote(str(folder))} && export CARELEDGER_PASSWORD_FILE=password",
             "   careledger whoami --as clinic",
             f"   careledger consents list --patient {cast.ana.party.address} --all",
-            f"   careledger records open {document.record.id} --as clinic",
-            f"   careledger records status {document.record.id}",
+            f"   careledger records open {record.id} --as hospital",
+            f"   careledger records status {record.id}",
             "   careledger chain stop",
         ]
     )

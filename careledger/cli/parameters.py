@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, TypeVar
+
 from careledger.errors import CareLedgerError, InputError, Misuse
 from careledger.values import Address, Bytes32, Money, address, bytes32
 
-__all__ = ["address_of", "amount", "bytes32_of"]
+__all__ = ["address_of", "amount", "bytes32_of", "code_of"]
+
+C = TypeVar("C", bound=IntEnum)
 
 
 def _misuse(error: CareLedgerError) -> Misuse:
@@ -49,3 +55,26 @@ def bytes32_of(text: str) -> Bytes32:
         return bytes32(text)
     except InputError as error:
         raise _misuse(error) from None
+
+
+def code_of(codes: type[C]) -> Callable[[Any], C]:
+    """Return what reads a word or name of one of the code lists, such as ``labs`` or ``TREAT``.
+
+    The word NONE, which says that nothing is said, is refused as the wrong ones are, with what was perhaps meant.
+    """
+
+    def read(text: Any) -> C:
+        if isinstance(text, codes):
+            return text
+        try:
+            member: C = codes.of(str(text))  # type: ignore[attr-defined]
+        except InputError as error:
+            raise _misuse(error) from None
+        if member.name == "NONE":
+            raise Misuse(
+                f"this needs a {codes.__name__} that says something", fix=f"See: careledger explain {codes.__name__}."
+            )
+        return member
+
+    read.__name__ = codes.__name__.lower()
+    return read

@@ -1,0 +1,359 @@
+"""``careledger consents``: what patients permit and deny, and what may be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from careledger.cli.frame import Frame, verb
+from careledger.cli.parameters import address_of, code_of
+from careledger.cli.terms import read_signed, read_terms, recipient, write_signed, write_terms
+from careledger.codes import ConsentReason, DataClass, Purpose, Role
+from careledger.errors import InputError, Misuse
+from careledger.text import shown
+from careledger.values import Address, PartyRef, plain
+
+if TYPE_CHECKING:
+    from careledger.resources.consents import ConsentReceipt, Directive
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def main() -> None:
+    """What patients permit and deny, to whom and for what. A denial beats a permission."""
+
+
+def _address(name: str, help: str) -> Any:
+    return typer.Option(name, parser=address_of, metavar="ADDRESS", help=help, show_default=False)
+
+
+_Patient = Annotated[Address, _address("--patient", "The patient's pseudonym.")]
+_To = Annotated[Address | None, _address("--to", "To a person.")]
+_ToOrganisation = Annotated[Address | None, _address("--to-organisation", "To an organisation and who works there.")]
+_ToRole = Annotated[
+    Any,
+    typer.Option("--to-role", parser=code_of(Role), metavar="ROLE", help="To all in a role; with --jurisdiction."),
+]  # fmt: skip
+_Jurisdiction = Annotated[int, typer.Option(help="ISO 3166-1 number × 1000: 756000 is Switzerland.", min=0)]
+_Purpose = Annotated[
+    Any, typer.Option("--purpose", parser=code_of(Purpose), metavar="CODE", help="For what, such as TREAT.")
+]
+_Classes = Annotated[
+    list[Any] | None,
+    typer.Option("--class", parser=code_of(DataClass), metavar="CLASS", help="A class, such as labs; repeatable."),
+]  # fmt: skip
+_Signed = Annotated[
+    Path | None, typer.Option("--signed", help="Carry what the patient signed: from consents sign.", metavar="FILE")
+]
+_Draft = Annotated[bool, typer.Option("--draft", help="Write the terms to be signed to stdout; send nothing.")]
+_Reason = Annotated[
+    Any, typer.Option("--reason", parser=code_of(ConsentReason), metavar="REASON", help="Why, as a word.")
+]
+
+
+# ASKING
+
+
+@verb(app, "decide", chain=True)
+def decide(
+    frame: Frame,
+    patient: _Patient,
+    actor: Annotated[Address, _address("--actor", "Who wants to read.")],
+    purpose: _Purpose,
+    classes: _Classes = None,
+    as_organisation: Annotated[Address | None, _address("--as-organisation", "Acting for this organisation.")] = None,
+    as_role: Annotated[
+        Any, typer.Option("--as-role", parser=code_of(Role), metavar="ROLE", help="Acting in this role.")
+    ] = None,
+    organisation_role: Annotated[
+        Any, typer.Option(parser=code_of(Role), metavar="ROLE", help="What the organisation is accredited as.")
+    ] = "provider",
+    jurisdiction: _Jurisdiction = 0,
+    custodian: Annotated[Address | None, _address("--custodian", "Whose base policy holds.")] = None,
+    author: Annotated[Address | None, _address("--author", "Who wrote what is asked for.")] = None,
+) -> None:
+    """Ask whether somebody may read classes of a patient's data; exit code 3 where not.
+
+    Example: careledger consents decide --patient 0xA… --actor 0xB… --purpose TREAT --class labs
+    """
+    if not classes:
+        raise Misuse("it is not said what is to be read", fix="Add --class labs, or more of them.")
+    capacity = None
+    if as_organisation is not None or as_role is not None:
+        names = ("--as-organisation", "--as-role", "neither")
+        capacity = recipient(None, as_organisation, as_role, jurisdiction, names=names)
+    with frame.client() as care:
+        frame.decision(
+            care.consents.decide(
+                patient=PartyRef("person", patient),
+                actor=PartyRef("person", actor),
+                purpose=purpose,
+                classes=classes,
+                capacity=capacity,
+                organisation_role=code_of(Role)(organisation_role),
+                jurisdiction=jurisdiction,
+                custodian=None if custodian is None else PartyRef("organisation", custodian),
+                author=None if author is None else PartyRef("person", author),
+            )
+        )
+
+
+@verb(app, "list", chain=True)
+def list_(
+    frame: Frame,
+    patient: Annotated[Address | None, _address("--patient", "Only of this pseudonym.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Those that are revoked or over, too.")] = False,
+) -> None:
+    """List directives, each as it stands now; only live ones without --all.
+
+    Example: careledger consents list --all
+    """
+    with frame.client() as care:
+        whose = None if patient is None else PartyRef("person", patient)
+        found, now = care.consents.list(patient=whose, live=not everything), care.consents.now()
+    rows = [_row(item, now) for item in found]
+    if frame.json:
+        frame.answer([item.to_json() | {"state": row["state"]} for item, row in zip(found, rows, strict=True)])
+    else:
+        columns = ("id", "patient", "to", "purpose", "permits", "denies", "until", "state")
+        frame.table(rows, columns=columns)
+
+
+@verb(app, "show", chain=True)
+def show(
+    frame: Frame,
+    patient: _Patient,
+    purpose: _Purpose,
+    to: _To = None,
+    to_organisation: _ToOrganisation = None,
+    to_role: _ToRole = None,
+    jurisdiction: _Jurisdiction = 0,
+) -> None:
+    """Show the directive for a recipient and purpose as it stands.
+
+    Example: careledger consents show --patient 0xA… --to 0xB… --purpose TREAT
+    """
+    with frame.client() as care:
+        whom = recipient(to, to_organisation, to_role, jurisdiction)
+        found, now = care.consents.get(PartyRef("person", patient), to=whom, purpose=purpose), care.consents.now()
+    row = _row(found, now)
+    frame.answer(found.to_json() | {"state": row["state"]} if frame.json else row)
+
+
+def _row(item: Directive, now: int) -> dict[str, Any]:
+    """Return a directive as people read it."""
+    over, early = item.expires_at <= now, item.not_before > now
+    return {
+        "id": item.id,
+        "patient": item.patient.address,
+        "to": _who(item.to),
+        "purpose": item.purpose.word,
+        "permits": [code.word for code in sorted(item.permits)],
+        "denies": [code.word for code in sorted(item.denies)],
+        "from": _time(item.not_before),
+        "until": _time(item.expires_at),
+        "version": item.version,
+        "state": "revoked" if item.revoked else "over" if over else "not yet" if early else "live",
+    }
+
+
+def _who(to: Any) -> str:
+    return f"{to.kind} {to.address}" if isinstance(to, PartyRef) else f"role {to.role.word} in {to.jurisdiction}"
+
+
+def _time(seconds: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+# AGREEING
+
+
+@verb(app, "draft", chain=True)
+def draft(
+    frame: Frame,
+    patient: _Patient,
+    purpose: _Purpose,
+    file: Annotated[Path | None, typer.Argument(help="Where the terms go; stdout without.", show_default=False)] = None,
+    to: _To = None,
+    to_organisation: _ToOrganisation = None,
+    to_role: _ToRole = None,
+    jurisdiction: _Jurisdiction = 0,
+    classes: _Classes = None,
+    deny: Annotated[
+        list[Any] | None,
+        typer.Option("--deny", parser=code_of(DataClass), metavar="CLASS", help="An exception; repeatable."),
+    ] = None,
+    days: Annotated[int, typer.Option(help="How long it lasts.", min=1, max=36500)] = 90,
+    language: Annotated[str, typer.Option(help="Of the words on stderr: en, de or zh.")] = "en",
+    receipt: Annotated[
+        Path | None, typer.Option(help="Where the receipt goes; a folder of the home without.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Draft what a patient is asked to agree to: EIP-712 JSON for a wallet on stdout, the words on stderr.
+
+    Without --class all ordinary classes are permitted; without --deny all sensitive ones are excepted. The receipt,
+    which opens what the chain will show, is kept in a private file.
+
+    Example: careledger consents draft terms.json --patient 0xA… --to 0xB… --purpose TREAT --class labs
+    """
+    from careledger.resources.words import LANGUAGES
+
+    if language not in LANGUAGES:
+        raise Misuse(f"there are no words for {shown(language, 20)!r}", fix=f"Use one of: {', '.join(LANGUAGES)}.")
+    whom = recipient(to, to_organisation, to_role, jurisdiction)
+    with frame.client() as care:
+        terms = care.consents.draft(
+            patient=PartyRef("person", patient), to=whom, purpose=purpose, classes=classes or None,
+            denies=deny or None, for_days=days,
+        )  # fmt: skip
+        home = care.home
+    where = receipt or home / "receipts" / f"{terms.call['receipt'][2:]}.json"
+    _keep(where, terms.receipt)
+    frame.note(terms.in_words(language))
+    frame.note(f"The receipt is in {where}; keep it secret.")
+    write_terms(terms, file)
+
+
+def _keep(where: Path, receipt: ConsentReceipt) -> None:
+    """Write a receipt, salt included, for its owner's eyes."""
+    from careledger.privacy.files import write_private
+
+    if where.exists():
+        raise InputError(f"{shown(where.name)} is there already", fix="Give --receipt another file.")
+    write_private(where, json.dumps(plain(receipt.to_json()), indent=1).encode())
+
+
+@verb(app, "sign", chain=True)
+def sign(
+    frame: Frame,
+    terms: Annotated[Path, typer.Argument(help="What consents draft wrote; - is stdin.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", help="Where it goes; stdout without.", metavar="FILE")] = None,
+    language: Annotated[str, typer.Option(help="Of the words on stderr: en, de or zh.")] = "en",
+) -> None:
+    """Sign drafted terms as the profile; nothing is sent. Anyone may then carry them with --signed.
+
+    Example: careledger consents sign terms.json --as ana --out signed.json
+    """
+    from careledger.resources.consents import ConsentTerms
+
+    with frame.client(signs=True) as care:
+        found = read_terms(care, terms)
+        if isinstance(found, ConsentTerms):
+            frame.note(found.in_words(language))
+        else:
+            frame.note(json.dumps(found.typed.to_json()["message"]))
+        write_signed(found.signed_by(care.signer), out)
+
+
+@verb(app, "grant", write=True)
+def grant(
+    frame: Frame,
+    terms: Annotated[
+        Path | None, typer.Argument(help="Drafted terms, sent by the patient itself.", show_default=False)
+    ] = None,
+    signed: _Signed = None,
+) -> None:
+    """Put on the chain what a patient agreed to: as the patient itself, or by its signature with --signed.
+
+    Example: careledger consents grant --signed signed.json --as relayer
+    """
+    if (terms is None) == (signed is None):
+        raise Misuse("there is one thing to grant", fix="Give drafted terms, or --signed FILE.")
+    options = frame.write_options()
+    with frame.client(signs=True) as care:
+        agreed = read_terms(care, terms, kind="grant") if terms else read_signed(care, _file(signed), kind="grant")
+        frame.receipt(care.consents.grant(agreed, **options))
+
+
+@verb(app, "revoke", write=True)
+def revoke(
+    frame: Frame,
+    patient: Annotated[Address | None, _address("--patient", "The pseudonym; the profile's account without.")] = None,
+    purpose: Annotated[
+        Any, typer.Option("--purpose", parser=code_of(Purpose), metavar="CODE", help="For what, such as TREAT.")
+    ] = None,
+    to: _To = None,
+    to_organisation: _ToOrganisation = None,
+    to_role: _ToRole = None,
+    jurisdiction: _Jurisdiction = 0,
+    reason: _Reason = "patient-request",
+    signed: _Signed = None,
+    draft: _Draft = False,
+) -> None:
+    """End a directive: as the patient itself, or by its signature with --signed.
+
+    Example: careledger consents revoke --to 0xB… --purpose TREAT --as ana --key revoke/1
+    """
+    if signed is not None:
+        _alone(draft or patient or purpose or to or to_organisation or to_role)
+        options = frame.write_options()
+        with frame.client(signs=True) as care:
+            frame.receipt(care.consents.revoke_signed(read_signed(care, signed, kind="revoke"), **options))
+        return
+    if purpose is None:
+        raise Misuse("it is not said which directive", fix="Add --purpose, and to whom; or --signed FILE.")
+    whom, why = recipient(to, to_organisation, to_role, jurisdiction), code_of(ConsentReason)(reason)
+    with frame.client(signs=not (draft and patient)) as care:
+        who = PartyRef("person", patient or care.me)
+        care.consents.get(who, to=whom, purpose=purpose)
+        if draft:
+            write_terms(care.consents.draft_revocation(who, to=whom, purpose=purpose, reason=why), None)
+            return
+        frame.receipt(care.consents.revoke(who, to=whom, purpose=purpose, reason=why, **frame.write_options()))
+
+
+@verb(app, "deny", write=True)
+def deny(
+    frame: Frame,
+    classes: _Classes = None,
+    even_in_emergency: Annotated[
+        list[Any] | None,
+        typer.Option(parser=code_of(DataClass), metavar="CLASS", help="Denied even in an emergency; repeatable."),
+    ] = None,
+    nothing: Annotated[bool, typer.Option("--nothing", help="End the standing denial.")] = False,
+    patient: Annotated[Address | None, _address("--patient", "The pseudonym; the profile's account without.")] = None,
+    signed: _Signed = None,
+    draft: _Draft = False,
+) -> None:
+    """Deny classes to everybody, replacing what was denied so before; it has no end.
+
+    Example: careledger consents deny --class mental-health --class hiv --as ana
+    """
+    denied = {"classes": classes or (), "even_in_emergency": even_in_emergency or ()}
+    if signed is not None:
+        _alone(draft or patient or nothing or classes or even_in_emergency)
+        options = frame.write_options()
+        with frame.client(signs=True) as care:
+            _done(frame, care.consents.deny_signed(read_signed(care, signed, kind="deny"), **options))
+        return
+    if bool(classes or even_in_emergency) == nothing:
+        raise Misuse("it is not said what is denied", fix="Give --class or --even-in-emergency, or --nothing.")
+    with frame.client(signs=not (draft and patient)) as care:
+        who = PartyRef("person", patient or care.me)
+        if draft:
+            write_terms(care.consents.draft_denial(who, **denied), None)
+            return
+        _done(frame, care.consents.deny(who, **denied, **frame.write_options()))
+
+
+def _done(frame: Frame, receipt: Any) -> None:
+    """Answer a write that makes nothing with an id of its own: its transaction is what names it."""
+    from careledger.values import Receipt
+
+    frame.receipt(receipt.with_value(receipt.tx) if isinstance(receipt, Receipt) else receipt)
+
+
+def _alone(other: Any) -> None:
+    if other:
+        raise Misuse("a signed file says everything itself", fix="Give --signed FILE alone.")
+
+
+def _file(path: Path | None) -> Path:
+    assert path is not None  # noqa: S101 - checked by the caller
+    return path

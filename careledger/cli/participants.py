@@ -1,0 +1,132 @@
+"""``careledger participants``: who is who. Patients hold no credential."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from careledger.cli.frame import Frame, verb
+from careledger.cli.parameters import address_of, code_of
+from careledger.codes import Role
+from careledger.errors import Misuse, NotFound
+from careledger.values import Address, PartyRef, plain
+
+app = typer.Typer(no_args_is_help=True)
+key_app = typer.Typer(no_args_is_help=True)
+app.add_typer(key_app, name="key", help="The key that records are sealed to.")
+
+
+@app.callback()
+def main() -> None:
+    """Who is accredited as what, where and by whom; and who can be sealed to."""
+
+
+_Role = Annotated[Any, typer.Option("--role", parser=code_of(Role), metavar="ROLE", help="Only in this role.")]
+_Jurisdiction = Annotated[
+    int | None, typer.Option(help="Only there: 756000 is Switzerland.", min=1, show_default=False)
+]
+
+
+@verb(app, "show", chain=True)
+def show(
+    frame: Frame,
+    account: Annotated[Address, typer.Argument(parser=address_of, metavar="ADDRESS", help="Who.", show_default=False)],
+    role: _Role = None,
+    jurisdiction: _Jurisdiction = None,
+) -> None:
+    """Show an account: who controls it, its credentials, the key to seal to; exit code 3 where none is in force.
+
+    Example: careledger participants show 0xC… --role provider --jurisdiction 756000
+    """
+    who = PartyRef("person", account)
+    with frame.client() as care:
+        if role is not None and jurisdiction is not None:
+            found = [care.participants.credential(who, role=role, jurisdiction=jurisdiction)]
+        else:
+            found = _credentials(care, who, role, jurisdiction)
+        controller = care.participants.controller_of(who)
+        try:
+            key: dict[str, Any] | None = _key(care.participants.encryption_key(who))
+        except NotFound:
+            key = None
+    if frame.json:
+        frame.answer({"account": account, "controller": controller, "key": key, "credentials": found})
+    else:
+        frame.answer({"account": account, "controller": controller, "key": key})
+        frame.table([_row(each) for each in found], columns=_COLUMNS)
+    if not any(each.active for each in found):
+        frame.no()
+
+
+@verb(app, "list", chain=True)
+def list_(frame: Frame, role: _Role = None, jurisdiction: _Jurisdiction = None) -> None:
+    """List credentials, each as it stands now.
+
+    Example: careledger participants list --role provider
+    """
+    with frame.client() as care:
+        found = _credentials(care, None, role, jurisdiction)
+    if frame.json:
+        frame.answer(found)
+    else:
+        frame.table([_row(each) for each in found], columns=_COLUMNS)
+
+
+@verb(key_app, "publish", write=True)
+def publish(
+    frame: Frame,
+    subject: Annotated[
+        Address | None,
+        typer.Option(parser=address_of, metavar="ADDRESS", help="For whom; the profile's account without."),
+    ] = None,
+) -> None:
+    """Publish the public key of the profile's opener, so that records can be sealed to it.
+
+    Example: careledger participants key publish --as clinic
+    """
+    options = frame.write_options()
+    with frame.client(signs=True, opens=True) as care:
+        if care.opener is None:
+            raise Misuse("this profile opens nothing", fix="Give it an opener: careledger profile create --opener.")
+        who = PartyRef("person", subject or care.me)
+        frame.receipt(care.participants.publish_key(care.opener, subject=who, **options))
+
+
+# INTERNAL
+
+_COLUMNS = ("subject", "role", "jurisdiction", "status", "in force", "until", "issuer")
+
+
+def _credentials(care: Any, who: PartyRef | None, role: Role | None, jurisdiction: int | None) -> list[Any]:
+    """Return the credentials that the index knows of, each as it stands."""
+    where = {} if who is None else {"subject": who.address}
+    seen: dict[tuple[Address, int, int], None] = {}
+    for event in care.sync().list("ParticipantRegistry.CredentialIssued", where=where):
+        a = event.args
+        seen.setdefault((Address(a["subject"]), int(a["role"]), int(a["jurisdiction"])))
+    return [
+        care.participants.credential(PartyRef("person", subject), role=Role(number), jurisdiction=place)
+        for subject, number, place in seen
+        if (role is None or role.value == number) and jurisdiction in (None, place)
+    ]
+
+
+def _row(found: Any) -> dict[str, Any]:
+    """Return a credential as people read it."""
+    from datetime import UTC, datetime
+
+    return {
+        "subject": found.subject.address,
+        "role": found.role.word,
+        "jurisdiction": found.jurisdiction,
+        "status": found.status.word,
+        "in force": found.active,
+        "until": datetime.fromtimestamp(found.expires_at, UTC).strftime("%Y-%m-%d"),
+        "issuer": found.issuer,
+    }
+
+
+def _key(found: Any) -> dict[str, Any]:
+    """Return a published key by its hash, which is what one compares."""
+    return {"suite": plain(found.suite), "epoch": found.epoch, "hash": plain(found.key_hash)}

@@ -1,0 +1,191 @@
+"""Terms on their way between the desk, the patient's wallet and the chain: as files, read back with suspicion."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from careledger.cli import output
+from careledger.codes import Purpose, Role
+from careledger.errors import FormatError, InputError, Misuse, NotFound
+from careledger.text import shown
+from careledger.values import Address, PartyRef, from_hex, to_hex
+
+if TYPE_CHECKING:
+    from careledger.client import CareLedger
+    from careledger.resources.base import SignedTerms, Terms
+    from careledger.resources.consents import ConsentTerms, RoleRef
+
+__all__ = ["read_signed", "read_terms", "recipient", "write_signed", "write_terms"]
+
+_MAX_BYTES: Final = 1 << 20
+_KINDS: Final = {"ConsentGrant": "grant", "ConsentRevocation": "revoke", "StandingDenial": "deny"}
+
+
+def recipient(
+    person: Address | None,
+    organisation: Address | None,
+    role: Role | None,
+    jurisdiction: int,
+    *,
+    names: tuple[str, str, str] = ("--to", "--to-organisation", "--to-role"),
+) -> PartyRef | RoleRef:
+    """Return the one recipient that options name.
+
+    Raises:
+        Misuse: None is named, or more than one; or a role without its jurisdiction.
+    """
+    from careledger.resources.consents import RoleRef
+
+    if sum(item is not None for item in (person, organisation, role)) != 1:
+        raise Misuse("there is exactly one recipient", fix=f"Give one of {', '.join(names)}.")
+    if person is not None:
+        return PartyRef("person", person)
+    if organisation is not None:
+        return PartyRef("organisation", organisation)
+    if not jurisdiction or role is None:
+        raise Misuse("a role is held somewhere", fix="Add --jurisdiction, such as 756000 for Switzerland.")
+    return RoleRef(role, jurisdiction)
+
+
+# FILES
+
+
+def write_terms(terms: Terms, out: Path | None) -> None:
+    """Write the EIP-712 object that wallets sign, to a file that is not there yet or to stdout."""
+    _write(terms.typed.to_json(), out)
+
+
+def write_signed(signed: SignedTerms[Any], out: Path | None) -> None:
+    """Write terms with their signature, to a file that is not there yet or to stdout."""
+    found = {
+        "terms": signed.terms.typed.to_json(), "signature": to_hex(signed.signature), "signer": signed.signer
+    }  # fmt: skip
+    _write(found, out)
+
+
+def _write(value: Mapping[str, Any], out: Path | None) -> None:
+    if out is None:
+        output.data(value)
+        return
+    try:
+        with out.open("x", encoding="ascii") as file:
+            file.write(json.dumps(value, indent=2) + "\n")
+    except FileExistsError:
+        raise InputError(f"{shown(out.name)} is there already", fix="Give another file.") from None
+
+
+def read_terms(care: CareLedger, file: Path, *, kind: str | None = None) -> Terms:
+    """Read terms that were drafted before.
+
+    Args:
+        care: The suite they must be for.
+        file: The EIP-712 object, or what ``write_signed`` wrote; ``-`` is stdin.
+        kind: What they must be: ``grant``, ``revoke`` or ``deny``; any of them when None.
+
+    Raises:
+        NotFound: There is no such file.
+        FormatError: It holds something else.
+        InputError: They are for another contract or chain, or of another kind.
+    """
+    found = _load(file)
+    return _terms(care, found.get("terms", found), kind)
+
+
+def read_signed(care: CareLedger, file: Path, *, kind: str) -> SignedTerms[Any]:
+    """Read terms with their signature; a signature by a plain key is checked against who is said to have signed.
+
+    Raises:
+        NotFound: There is no such file.
+        FormatError: It holds something else.
+        InputError: They are for another contract or chain, of another kind, or signed by somebody else than it says.
+    """
+    from careledger.resources.base import SignedTerms
+    from careledger.values import address
+
+    found = _load(file)
+    try:
+        terms, signature = _terms(care, found["terms"], kind), from_hex(found["signature"])
+        signer = address(found["signer"]) if "signer" in found else terms.typed.signer_of(signature)
+    except (KeyError, TypeError):
+        raise FormatError(
+            f"{shown(file.name)} holds no signed terms", fix="Make it with: careledger consents sign."
+        ) from None
+    if len(signature) == 65 and terms.typed.signer_of(signature) != signer:
+        code = care.connection.rpc.request("eth_getCode", [signer, "latest"])
+        if code in ("0x", None):
+            raise InputError(f"this signature is not by {signer}", fix="Have the terms signed again, unchanged.")
+    return SignedTerms(terms, signature, signer)
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        if str(file) == "-":
+            data = sys.stdin.buffer.read(_MAX_BYTES)
+        else:
+            with file.open("rb") as opened:
+                data = opened.read(_MAX_BYTES)
+        found = json.loads(data)
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {shown(file.name)}", fix="Check the path.") from None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise FormatError(f"{shown(file.name)} holds no terms", fix="Make it with: careledger consents draft.")
+    return found
+
+
+def _terms(care: CareLedger, data: Any, kind: str | None) -> Terms:
+    """Return terms, once they are those of this suite and of the kind wanted."""
+    from careledger.chain.typed import TypedData
+    from careledger.resources import consents
+    from careledger.resources.base import Terms
+
+    types = {
+        "ConsentGrant": consents._GRANT, "ConsentRevocation": consents._REVOCATION, "StandingDenial": consents._DENIAL
+    }  # fmt: skip
+    try:
+        typed = TypedData.from_json(data)
+    except InputError as error:
+        raise FormatError(error.message, why=error.why, fix="Make it with: careledger consents draft.") from None
+    name = _KINDS.get(typed.primary)
+    if name is None or dict(typed.types) != {typed.primary: types[typed.primary]}:
+        raise FormatError("these are no terms of a consent", fix="Make them with: careledger consents draft.")
+    if kind is not None and name != kind:
+        raise InputError(f"these are terms to {name}, not to {kind}", fix=f"Use: careledger consents {name}.")
+    if typed.domain != care.consents.domain:
+        raise InputError(
+            "these terms are for another contract or chain",
+            why=f"They name {shown(str(typed.domain.verifying_contract))} on chain {typed.domain.chain_id}.",
+            fix="Name the network and suite they were drafted for.",
+        )
+    try:
+        typed.struct_hash  # noqa: B018 - refuses what does not fit its type
+        return _BUILDERS[name](typed) if name in _BUILDERS else Terms(typed)
+    except (InputError, KeyError, ValueError, TypeError, StopIteration):
+        raise FormatError("these terms do not hold together", fix="Draft them again.") from None
+
+
+def _grant_of(typed: Any) -> ConsentTerms:
+    """Return a grant's terms from what was signed alone; the receipt stays where it was drafted."""
+    from careledger.redact import Secret
+    from careledger.resources import consents
+    from careledger.resources.scope import Limits, classes_of, mask_of, pack_directive, scope_word
+
+    m = typed.message
+    to, purpose = consents._party_of(m), Purpose[m["purpose"]]
+    permits, denies = classes_of(m["permits"]), classes_of(m["denies"])
+    version, start, end = int(m["replaces"]) + 1, int(m["notBefore"]), int(m["expiresAt"])
+    word = pack_directive(mask_of(permits), mask_of(denies), start, end, 2 if m["limited"] else 0, version)
+    receipt = m["receipt"] if isinstance(m["receipt"], str) else to_hex(m["receipt"])
+    call = {"patient": m["patient"], "scope": scope_word(to, purpose), "word": word, "receipt": receipt}
+    return consents.ConsentTerms(
+        typed, call, consents.ConsentReceipt({}, Secret(b"", "salt"), Limits()), PartyRef("person", m["patient"]), to,
+        purpose, permits, denies, start, end, version,
+    )  # fmt: skip
+
+
+_BUILDERS: Final[Mapping[str, Callable[[Any], Terms]]] = {"grant": _grant_of}
