@@ -28,7 +28,7 @@ import {
     Scope,
     StandingDenial
 } from "./types/Consents.sol";
-import {Act, Capacity, Jurisdiction, Role, Will} from "./types/Participants.sol";
+import {Act, Capacity, Held, HeldStatus, Jurisdiction, Role, Will} from "./types/Participants.sol";
 
 /// @title ConsentRegistry
 /// @notice Who may read what, for what: a patient's directives and standing denials.
@@ -95,7 +95,7 @@ contract ConsentRegistry is IConsentRegistry, Module {
     function grantFor(GrantTerms calldata terms, Act calldata act) external {
         _requireOpen();
         Capacity capacity = _requireActor(terms.patient, _purposeOf(terms.scope), act);
-        if (capacity == Capacity.Steward) _requireStewardMay(terms);
+        _requireStewardMay(terms);
 
         _grant(terms);
 
@@ -182,10 +182,12 @@ contract ConsentRegistry is IConsentRegistry, Module {
         Purpose purpose,
         Rule rule,
         uint64 classes,
+        uint32 roles,
         bytes32 legalReference
     ) external {
-        _requireOpen();
         _requirePatient(custodian);
+        // A retired contract still lets a custodian close what its policy opened.
+        if (rule == Rule.PermitUnlessDenied || rule == Rule.RequiredByLaw) _requireOpen();
         if (custodianRole != Role.Custodian && custodianRole != Role.Provider) {
             revert Errors.ConsentRegistry_NotAccredited(custodian, custodianRole, jurisdiction);
         }
@@ -196,22 +198,13 @@ contract ConsentRegistry is IConsentRegistry, Module {
         if (rule == Rule.Unstated || legalReference == bytes32(0)) revert Errors.ConsentRegistry_Missing();
 
         BasePolicy storage policy = _policies[_policyKey(custodian, jurisdiction, purpose)];
-        (Rule oldRule, uint64 oldClasses) = (policy.rule, policy.classes);
+        Rule oldRule = policy.rule;
         policy.rule = rule;
         policy.classes = classes;
+        policy.roles = roles;
         policy.since = uint40(block.timestamp);
-        policy.jurisdiction = jurisdiction;
 
-        emit BasePolicyStated(
-            custodian,
-            jurisdiction,
-            purpose,
-            oldRule,
-            rule,
-            oldClasses,
-            classes,
-            legalReference
-        );
+        emit BasePolicyStated(custodian, jurisdiction, purpose, oldRule, rule, classes, roles, legalReference);
     }
 
     /* DECISION */
@@ -236,11 +229,9 @@ contract ConsentRegistry is IConsentRegistry, Module {
         }
         facts.person = _word(personKey, request, request.personLimits);
         facts.acting = personKey == actingKey ? facts.person : _word(actingKey, request, request.capacityLimits);
+        if (request.capacity.kind() == RecipientKind.Role) facts.houseDenies = _houseDenies(request);
         if (facts.accredited && request.custodian != address(0)) {
-            BasePolicy storage policy = _policies[
-                _policyKey(request.custodian, request.jurisdiction, request.purpose)
-            ];
-            (facts.rule, facts.ruleClasses) = (policy.rule, policy.classes);
+            (facts.rule, facts.ruleClasses) = _policyFor(request);
         }
 
         (answer.reason, answer.basis, answer.grantedClasses) = Directives.decide(facts);
@@ -292,6 +283,7 @@ contract ConsentRegistry is IConsentRegistry, Module {
     /// @dev Also ends what was signed for this version and not carried yet, so it works where nothing was granted.
     function _revoke(address patient, Scope scope, ConsentReason reason) private {
         if (reason == ConsentReason.None) revert Errors.ConsentRegistry_Missing();
+        if (!scope.isKnown()) revert Errors.ConsentRegistry_BadScope(scope);
         bytes32 key = _key(patient, scope);
         DirectiveWord old = _directives[key];
         DirectiveId directiveId = _directiveId(patient, scope, old.version());
@@ -339,11 +331,15 @@ contract ConsentRegistry is IConsentRegistry, Module {
     function _requireStewardMay(GrantTerms calldata terms) private view {
         Purpose purpose = _purposeOf(terms.scope);
         if (_contains(TREATMENT_AND_PAYMENT, purpose)) return;
-        address steward = _participants.heldOf(terms.patient).steward;
+        Held memory account = _participants.heldOf(terms.patient);
+        if (account.status != HeldStatus.Open) return;
+        address steward = account.steward;
         Recipient to = terms.scope.recipient();
         address recipient = to.account();
         bool own = to.kind() == RecipientKind.Role ||
             recipient == steward ||
+            recipient == _caller() ||
+            recipient == _participants.controllerOf(steward) ||
             _participants.isAffiliated(steward, recipient) ||
             _participants.isAffiliated(recipient, steward);
         if (own) revert Errors.ConsentRegistry_StewardLimit(steward, to, purpose);
@@ -389,6 +385,23 @@ contract ConsentRegistry is IConsentRegistry, Module {
         }
     }
 
+    /// @dev Whoever asks as a role may be an organisation that was denied by name: no choice of capacity walks around that.
+    function _houseDenies(Request calldata request) private view returns (uint64) {
+        Recipient house = Recipients.organisation(request.actor);
+        bytes32 key = _key(request.patient, house.forPurpose(request.purpose));
+        Directives.Word memory word = _word(key, request, request.capacityLimits);
+        return word.standing == Directives.Standing.Live ? word.denies : 0;
+    }
+
+    /// @dev The custodian's base policy, if it speaks of the role in which the actor asks.
+    function _policyFor(Request calldata request) private view returns (Rule, uint64) {
+        BasePolicy storage policy = _policies[_policyKey(request.custodian, request.jurisdiction, request.purpose)];
+        bool asRole = request.capacity.kind() == RecipientKind.Role;
+        Role role = asRole ? request.capacity.role() : request.organisationRole;
+        if (policy.roles & (uint32(1) << uint8(role)) == 0) return (Rule.Unstated, 0);
+        return (policy.rule, policy.classes);
+    }
+
     /// @dev A request that does not say its author or period is outside limits that speak of them.
     function _isWithin(Request calldata request, Limits calldata limits) private pure returns (bool) {
         if (limits.author != address(0) && limits.author != request.author) return false;
@@ -403,8 +416,8 @@ contract ConsentRegistry is IConsentRegistry, Module {
         Reason reason,
         Directives.Facts memory facts
     ) private view returns (DirectiveId) {
-        bool byPerson = reason == Reason.DeniedToPerson ||
-            (reason == Reason.Directive && facts.asked & facts.acting.permits != facts.asked);
+        bool speaks = facts.capacityHeld && Directives.permits(facts.acting) & facts.asked == facts.asked;
+        bool byPerson = reason == Reason.DeniedToPerson || (reason == Reason.Directive && !speaks);
         bool byCapacity = reason == Reason.DeniedToCapacity || (reason == Reason.Directive && !byPerson);
         if (!byPerson && !byCapacity) return DirectiveId.wrap(bytes32(0));
         Recipient recipient = byPerson ? Recipients.person(request.actor) : request.capacity;

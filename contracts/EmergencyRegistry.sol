@@ -69,7 +69,6 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         address patient,
         address practitioner,
         address organisation,
-        Role organisationRole,
         Jurisdiction jurisdiction,
         EmergencyReason reason
     ) external returns (EmergencyId emergencyId) {
@@ -78,7 +77,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         if (reason == EmergencyReason.None || patient == practitioner || patient == address(0)) {
             revert Errors.EmergencyRegistry_Missing();
         }
-        _requireMayOpen(practitioner, organisation, organisationRole, jurisdiction);
+        _requireMayOpen(practitioner, organisation, jurisdiction);
         Latest storage latest = _latest[_pair(patient, practitioner)];
         if (block.timestamp < latest.openUntil) revert Errors.EmergencyRegistry_Open(latest.openUntil);
 
@@ -92,7 +91,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
             reason: reason,
             verdict: Verdict.Unreviewed,
             appealed: false,
-            number: number
+            jurisdiction: jurisdiction
         });
 
         emit EmergencyOpened(
@@ -158,15 +157,13 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         address patient,
         address practitioner,
         uint16 number,
-        Role organisationRole,
-        Jurisdiction jurisdiction,
         Verdict verdict,
         bytes32 evidence
     ) external {
         (EmergencyId emergencyId, Emergency storage emergency) = _existing(patient, practitioner, number);
         Verdict old = emergency.verdict;
-        _requireAccreditorOf(emergency.organisation, organisationRole, jurisdiction);
-        if (old != Verdict.Justified && old != Verdict.Unjustified) {
+        _requireAccreditorOf(emergency.organisation, emergency.jurisdiction);
+        if (old == Verdict.Unreviewed) {
             revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.NotJudged);
         }
         if (emergency.appealed) revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.AlreadyAppealed);
@@ -174,6 +171,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
 
         emergency.verdict = verdict;
         emergency.appealed = true;
+        if (old == Verdict.Overdue) --_desks[emergency.organisation].overdue;
         uint40 suspended = _judge(practitioner, old, verdict);
 
         emit EmergencyAppealed(emergencyId, _caller(), practitioner, old, verdict, evidence, suspended);
@@ -187,18 +185,15 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         if (_caller() != controller) revert Errors.EmergencyRegistry_NotController(subject, _caller(), controller);
     }
 
-    function _requireMayOpen(
-        address practitioner,
-        address organisation,
-        Role organisationRole,
-        Jurisdiction jurisdiction
-    ) private view {
+    /// @dev A provider that is somebody else's: nobody breaks the glass for a house of its own making.
+    function _requireMayOpen(address practitioner, address organisation, Jurisdiction jurisdiction) private view {
         if (!_participants.isActive(practitioner, Role.Practitioner, jurisdiction)) {
             revert Errors.EmergencyRegistry_NotAccredited(practitioner, Role.Practitioner, jurisdiction);
         }
         bool works = _participants.isAffiliated(organisation, practitioner) &&
-            _participants.isActive(organisation, organisationRole, jurisdiction);
-        if (!works) revert Errors.EmergencyRegistry_NotAccredited(organisation, organisationRole, jurisdiction);
+            _participants.isActive(organisation, Role.Provider, jurisdiction) &&
+            _participants.controllerOf(organisation) != _caller();
+        if (!works) revert Errors.EmergencyRegistry_NotAccredited(organisation, Role.Provider, jurisdiction);
         EmergencyDesk storage desk = _desks[organisation];
         if (desk.privacyOfficer == address(0) || desk.overdue != 0) {
             revert Errors.EmergencyRegistry_Suspended(organisation);
@@ -208,11 +203,13 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         }
     }
 
-    function _requireAccreditorOf(address organisation, Role role, Jurisdiction jurisdiction) private view {
-        (, Credential memory credential) = _participants.credentialOf(organisation, role, jurisdiction);
+    /// @dev Whoever issued the organisation's credential as a provider there, and is still admitted to.
+    function _requireAccreditorOf(address organisation, Jurisdiction jurisdiction) private view {
+        (, Credential memory credential) = _participants.credentialOf(organisation, Role.Provider, jurisdiction);
+        uint40 until = _participants.accreditationOf(credential.issuer, Role.Provider, jurisdiction).until;
         address caller = _caller();
-        if (credential.issuer == address(0) || _participants.controllerOf(credential.issuer) != caller) {
-            revert Errors.EmergencyRegistry_NotAccredited(caller, role, jurisdiction);
+        if (block.timestamp >= until || _participants.controllerOf(credential.issuer) != caller) {
+            revert Errors.EmergencyRegistry_NotAccredited(caller, Role.Provider, jurisdiction);
         }
     }
 

@@ -81,9 +81,9 @@ contract GuardianRegistry is IGuardianRegistry, Module {
     /// @inheritdoc IGuardianRegistry
     function endGuardianship(address patient, address guardian) external {
         address caller = _caller();
-        Guardianship storage guardianship = _guardianships[_key(patient, guardian)];
-        bool may = caller == guardian ||
-            caller == guardianship.parent ||
+        Guardianship storage guardianship = _guardianships[_key(patient, guardian, _life(patient))];
+        bool own = caller == _participants.controllerOf(caller);
+        bool may = (own && (caller == guardian || caller == guardianship.parent)) ||
             _participants.capacityOf(patient, caller) != Capacity.None;
         if (!may) revert Errors.GuardianRegistry_NotAuthorised(patient, caller);
         if (guardianship.until == 0) revert Errors.GuardianRegistry_Missing();
@@ -113,8 +113,10 @@ contract GuardianRegistry is IGuardianRegistry, Module {
     }
 
     function _requireDelegable(GuardianshipTerms calldata terms, address parent) private view {
-        Guardianship storage own = _guardianships[_key(terms.patient, parent)];
-        if (!_isLive(terms.patient, parent, 0)) revert Errors.GuardianRegistry_NotAuthorised(terms.patient, parent);
+        Guardianship storage own = _guardianships[_key(terms.patient, parent, _life(terms.patient))];
+        if (!_isLive(terms.patient, parent, 0) || _participants.controllerOf(parent) != parent) {
+            revert Errors.GuardianRegistry_NotAuthorised(terms.patient, parent);
+        }
         bool within = terms.purposes & ~own.purposes == 0 && terms.until <= own.until && terms.depth < own.depth;
         if (!within || terms.guardian == parent) {
             revert Errors.GuardianRegistry_BadGuardianship(terms.purposes, terms.until, terms.depth);
@@ -123,7 +125,7 @@ contract GuardianRegistry is IGuardianRegistry, Module {
 
     function _appoint(GuardianshipTerms calldata terms, address parent) private {
         _requireOpen();
-        Guardianship storage guardianship = _guardianships[_key(terms.patient, terms.guardian)];
+        Guardianship storage guardianship = _guardianships[_key(terms.patient, terms.guardian, _life(terms.patient))];
         uint16 version = guardianship.version;
         if (terms.replaces != version) revert Errors.GuardianRegistry_StaleVersion(terms.replaces, version);
         if (terms.guardian == address(0) || terms.guardian == terms.patient) revert Errors.GuardianRegistry_Missing();
@@ -138,7 +140,7 @@ contract GuardianRegistry is IGuardianRegistry, Module {
         }
 
         ++version;
-        _guardianships[_key(terms.patient, terms.guardian)] = Guardianship({
+        _guardianships[_key(terms.patient, terms.guardian, _life(terms.patient))] = Guardianship({
             parent: parent,
             purposes: terms.purposes,
             until: terms.until,
@@ -161,8 +163,9 @@ contract GuardianRegistry is IGuardianRegistry, Module {
     /// delegate has less depth than its parent, and a parent replaced with less depth cuts off what no longer fits.
     function _isLive(address patient, address guardian, uint32 purposes) private view returns (bool) {
         uint256 below = 0;
+        uint16 life = _life(patient);
         for (uint256 step = 0; step <= MAX_DEPTH; ++step) {
-            Guardianship storage g = _guardianships[_key(patient, guardian)];
+            Guardianship storage g = _guardianships[_key(patient, guardian, life)];
             if (block.timestamp >= g.until || purposes & ~g.purposes != 0 || g.depth < below) return false;
             if (g.parent == address(0)) return true;
             below = uint256(g.depth) + 1;
@@ -188,8 +191,13 @@ contract GuardianRegistry is IGuardianRegistry, Module {
             );
     }
 
-    function _key(address patient, address guardian) private pure returns (bytes32) {
-        return keccak256(abi.encode(patient, guardian));
+    /// @dev A claim or recovery begins a new life: whoever was appointed before it holds nothing any more.
+    function _life(address patient) private view returns (uint16) {
+        return _participants.accountOf(patient).recoveries;
+    }
+
+    function _key(address patient, address guardian, uint16 life) private pure returns (bytes32) {
+        return keccak256(abi.encode(patient, guardian, life));
     }
 
     /* VIEWS */
@@ -197,12 +205,13 @@ contract GuardianRegistry is IGuardianRegistry, Module {
     /// @inheritdoc IGuardianRegistry
     function capacityFor(address patient, address actor, Purpose purpose) external view returns (Capacity capacity) {
         capacity = _participants.capacityOf(patient, actor);
-        if (capacity == Capacity.None && isGuardian(patient, actor, purpose)) capacity = Capacity.Guardian;
+        if (capacity != Capacity.None || _participants.controllerOf(actor) != actor) return capacity;
+        if (isGuardian(patient, actor, purpose)) capacity = Capacity.Guardian;
     }
 
     /// @inheritdoc IGuardianRegistry
     function guardianshipOf(address patient, address guardian) external view returns (Guardianship memory) {
-        return _guardianships[_key(patient, guardian)];
+        return _guardianships[_key(patient, guardian, _life(patient))];
     }
 
     /// @inheritdoc IGuardianRegistry

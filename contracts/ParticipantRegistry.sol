@@ -86,7 +86,8 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
         _requireOpen();
         Accreditation storage accreditation = _accreditations[_accreditationKey(issuer, role, jurisdiction)];
         if (issuer == address(0) || role == Role.None) revert Errors.ParticipantRegistry_Missing();
-        if (until <= from || until <= block.timestamp || until < accreditation.until) {
+        bool later = block.timestamp < accreditation.until && from > accreditation.from;
+        if (later || until <= from || until <= block.timestamp || until < accreditation.until) {
             revert Errors.ParticipantRegistry_BadWindow(from, until, type(uint40).max);
         }
 
@@ -161,7 +162,7 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
         if (!_isAdmitted(credential.issuer, role, jurisdiction)) {
             revert Errors.ParticipantRegistry_NotAccreditor(credential.issuer, role, jurisdiction);
         }
-        if (expiresAt <= oldExpiresAt || expiresAt > block.timestamp + MAX_TERM) {
+        if (block.timestamp >= oldExpiresAt || expiresAt <= oldExpiresAt || expiresAt > block.timestamp + MAX_TERM) {
             revert Errors.ParticipantRegistry_BadWindow(oldExpiresAt, expiresAt, uint40(block.timestamp + MAX_TERM));
         }
 
@@ -207,7 +208,7 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
         affiliationId = _affiliationId(terms.organisation, terms.practitioner);
         Affiliation storage affiliation = _affiliations[affiliationId];
         _requireWindow(terms.since, terms.until);
-        if (terms.since <= affiliation.until && affiliation.until != 0) {
+        if (affiliation.until != 0 && (terms.since <= affiliation.until || block.timestamp < affiliation.until)) {
             revert Errors.ParticipantRegistry_TermsUsed(terms.since, affiliation.until);
         }
         bytes32 structHash = ParticipantTypes.hash(terms);
@@ -298,8 +299,11 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
         bytes calldata signature
     ) external {
         address subject = heldAddress(terms);
-        Held storage held = _open(subject);
-        if (controller == address(0)) revert Errors.ParticipantRegistry_Missing();
+        Held storage held = _held[subject];
+        if (held.status != HeldStatus.Open && held.status != HeldStatus.Closed) {
+            revert Errors.ParticipantRegistry_NotHeld(subject);
+        }
+        if (controller == address(0) || controller == subject) revert Errors.ParticipantRegistry_Missing();
         bytes32 structHash = ParticipantTypes.hashClaim(subject, controller, deadline);
         _requireAgreed(terms.claimKey, structHash, deadline, signature);
 
@@ -373,6 +377,9 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
         if (Recoveries.isVoid(recovery, account.recoveries, block.timestamp)) {
             Recoveries.begin(recovery, _guardiansInForce(subject), account.recoveries);
         }
+        if (deadline > recovery.begunAt + RECOVERY_LAPSE) {
+            revert Errors.ParticipantRegistry_BadWindow(0, deadline, recovery.begunAt + RECOVERY_LAPSE);
+        }
         if (Recoveries.commitment(terms) != recovery.guardians) {
             revert Errors.ParticipantRegistry_NotTheGuardians(subject, recovery.guardians);
         }
@@ -407,15 +414,23 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
     }
 
     /// @inheritdoc IParticipantRegistry
-    function endorseRecovery(address subject, address newController, Jurisdiction jurisdiction) external {
+    function endorseRecovery(
+        address subject,
+        address newController,
+        address accreditor,
+        Jurisdiction jurisdiction
+    ) external {
         RecoveryId id = _recoveryId(subject, newController);
         Recovery storage recovery = _recoveries[id];
-        address accreditor = _caller();
+        _requireController(accreditor);
         if (!_isAdmitted(accreditor, Role.Steward, jurisdiction)) {
             revert Errors.ParticipantRegistry_NotAccreditor(accreditor, Role.Steward, jurisdiction);
         }
         if (Recoveries.isVoid(recovery, _accounts[subject].recoveries, block.timestamp)) {
             revert Errors.ParticipantRegistry_NotReady(0, 0, 0);
+        }
+        if (!recovery.objected || recovery.quorumAt == 0) {
+            revert Errors.ParticipantRegistry_NotReady(recovery.count, 0, recovery.readyAt);
         }
         if (recovery.endorsed) revert Errors.ParticipantRegistry_AlreadyDone(Errors.RecoveryStep.Endorsement);
 
@@ -434,6 +449,13 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
         Recoveries.requireReady(recovery, terms, account.recoveries, block.timestamp);
 
         account.recoveringUntil = 0;
+        // Whatever set of guardians a thief put in meanwhile goes with the thief.
+        bytes32 old = _guardiansInForce(subject);
+        bytes32 restored = recovery.guardians;
+        uint40 time = uint40(block.timestamp);
+        _guardians[subject] = Guardians({inForce: restored, next: restored, inForceAt: time});
+
+        emit GuardiansChanged(subject, old, restored, time);
         _setController(subject, newController, true);
     }
 
@@ -459,7 +481,8 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
     }
 
     function _requireIssuable(Credential storage credential, CredentialTerms calldata terms) private view {
-        if (terms.role == Role.None || terms.subject == address(0) || terms.evidence == bytes32(0)) {
+        bool named = terms.subject != address(0) && terms.subject != terms.issuer;
+        if (!named || terms.role == Role.None || terms.evidence == bytes32(0)) {
             revert Errors.ParticipantRegistry_Missing();
         }
         _requireWindow(terms.notBefore, terms.expiresAt);
@@ -468,7 +491,9 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
         }
         CredentialStatus status = credential.status;
         if (status == CredentialStatus.None) return;
-        bool inPlace = status != CredentialStatus.Revoked && block.timestamp < credential.expiresAt;
+        bool inPlace = status != CredentialStatus.Revoked &&
+            block.timestamp < credential.expiresAt &&
+            _isAdmitted(credential.issuer, terms.role, terms.jurisdiction);
         if (inPlace) revert Errors.ParticipantRegistry_CredentialLive(credential.issuer, credential.expiresAt);
         if (terms.notBefore <= credential.notBefore) {
             revert Errors.ParticipantRegistry_TermsUsed(terms.notBefore, credential.notBefore);
@@ -522,7 +547,7 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
     }
 
     function _freeze(Account storage account, uint40 until) private {
-        if (until > account.recoveringUntil) account.recoveringUntil = until;
+        if (until != 0) account.recoveringUntil = until + RECOVERY_LAPSE;
     }
 
     function _report(CredentialId credentialId, CredentialTerms calldata terms, address previous) private {

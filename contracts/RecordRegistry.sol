@@ -45,6 +45,7 @@ contract RecordRegistry is IRecordRegistry, Module {
     mapping(BatchId batchId => Batch) private _batches;
     mapping(address custodian => AccessLog) private _logs;
     mapping(bytes32 custodianAndPart => LogPart) private _parts;
+    mapping(bytes32 custodianAndKey => bool) private _receiptKeys;
     mapping(bytes32 receiptHash => Omission) private _omissions;
 
     /* CONSTRUCTOR */
@@ -132,6 +133,16 @@ contract RecordRegistry is IRecordRegistry, Module {
     }
 
     /// @inheritdoc IRecordRegistry
+    function nameReceiptKey(address custodian, address key) external {
+        _requireController(custodian);
+        if (key == address(0)) revert Errors.RecordRegistry_Missing();
+
+        _receiptKeys[keccak256(abi.encode(custodian, key))] = true;
+
+        emit ReceiptKeyNamed(custodian, key);
+    }
+
+    /// @inheritdoc IRecordRegistry
     function anchorLog(address custodian, bytes32 root, uint64 first, uint64 last) external {
         _requireController(custodian);
         AccessLog storage log = _logs[custodian];
@@ -157,6 +168,7 @@ contract RecordRegistry is IRecordRegistry, Module {
     /// @inheritdoc IRecordRegistry
     function reportOmission(
         AccessReceipt calldata receipt,
+        address key,
         bytes calldata signature
     ) external returns (bytes32 receiptHash) {
         receiptHash = RecordTypes.hash(receipt);
@@ -164,14 +176,10 @@ contract RecordRegistry is IRecordRegistry, Module {
         AccessLog storage log = _logs[receipt.custodian];
         if (omission.status != OmissionStatus.None) revert Errors.RecordRegistry_OmissionState(receiptHash);
         uint32 interval = log.intervalSeconds == 0 ? DEFAULT_INTERVAL : log.intervalSeconds;
-        uint40 dueAt = receipt.issuedAt + interval;
+        uint256 dueAt = uint256(receipt.issuedAt) + interval;
         if (block.timestamp <= dueAt) revert Errors.RecordRegistry_NotDue(dueAt);
-        _requireSigned(
-            _participants.controllerOf(receipt.custodian),
-            receiptHash,
-            type(uint40).max,
-            signature
-        );
+        if (!isReceiptKey(receipt.custodian, key)) revert Errors.RecordRegistry_NotReceiptKey(receipt.custodian, key);
+        _requireSigned(key, receiptHash, type(uint40).max, signature);
 
         omission.custodian = receipt.custodian;
         omission.reportedAt = uint40(block.timestamp);
@@ -239,6 +247,7 @@ contract RecordRegistry is IRecordRegistry, Module {
     function _amend(Amendment calldata a, BatchProof calldata proof) private {
         (RecordStatus old, uint40 anchoredAt) = statusOf(a.author, a.commitment, proof);
         RecordId recordId = _recordId(a.author, a.commitment);
+        bool hasSlot = _records[recordId] != 0;
         if (old == RecordStatus.None) revert Errors.RecordRegistry_NotAnchored(recordId);
         _requireTransition(old, a.status);
         RecordId replacement = _replace(a);
@@ -248,7 +257,8 @@ contract RecordRegistry is IRecordRegistry, Module {
 
         _records[recordId] = _pack(anchoredAt, a.status, a.basis);
 
-        emit RecordStatusChanged(recordId, a.author, a.commitment, old, a.status, replacement, a.basis, proof.root);
+        bytes32 root = hasSlot ? bytes32(0) : proof.root;
+        emit RecordStatusChanged(recordId, a.author, a.commitment, old, a.status, replacement, a.basis, root);
     }
 
     /// @dev Anchors the newer version unless it stands already; only a superseded record has one.
@@ -351,6 +361,11 @@ contract RecordRegistry is IRecordRegistry, Module {
         LogPart storage p = _parts[_partKey(custodian, part)];
         if (p.root == bytes32(0) || entry < p.first || entry > p.last) return false;
         return Positional.verify(p.root, uint256(p.last - p.first) + 1, entry - p.first, leaf, path);
+    }
+
+    /// @inheritdoc IRecordRegistry
+    function isReceiptKey(address custodian, address key) public view returns (bool) {
+        return _receiptKeys[keccak256(abi.encode(custodian, key))];
     }
 
     /// @inheritdoc IRecordRegistry

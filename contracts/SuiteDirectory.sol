@@ -31,11 +31,11 @@ contract SuiteDirectory is ISuiteDirectory, AccessManaged {
     /* LISTING */
 
     /// @inheritdoc ISuiteDirectory
-    function list(address at, bytes32 name, uint64 createdAtBlock_) external restricted returns (uint16 number) {
+    function list(address at, bytes32 name, uint64 createdAt) external restricted returns (uint16 number) {
         if (at.code.length == 0) revert Errors.SuiteDirectory_NoCode(at);
         if (_listings[at].listedAtBlock != 0) revert Errors.SuiteDirectory_AlreadyListed(at);
-        if (createdAtBlock_ > block.number) {
-            revert Errors.SuiteDirectory_ImpossibleBlock(createdAtBlock_, block.number);
+        if (createdAt > block.number) {
+            revert Errors.SuiteDirectory_ImpossibleBlock(createdAt, block.number);
         }
 
         number = uint16(_contracts.length);
@@ -44,14 +44,14 @@ contract SuiteDirectory is ISuiteDirectory, AccessManaged {
         _listings[at] = Listing({
             name: name,
             codeHash: codeHash,
-            createdAtBlock: createdAtBlock_,
+            createdAtBlock: createdAt,
             listedAtBlock: uint64(block.number),
             retiredAtBlock: 0,
             successor: 0
         });
         _current[name] = at;
 
-        emit ContractListed(at, name, number, codeHash, createdAtBlock_);
+        emit ContractListed(at, name, number, codeHash, createdAt);
     }
 
     /// @inheritdoc ISuiteDirectory

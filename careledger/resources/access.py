@@ -209,6 +209,20 @@ class AccessLogs(Resource):
             key=key, wait=wait, dry_run=dry_run, entry=False,
         )  # fmt: skip
 
+    def name_receipt_key(
+        self, custodian: PartyRef, signer: Address, *, key: str | None = None, wait: Wait = "included",
+        dry_run: bool = False,
+    ) -> Receipt[Address] | Prepared:  # fmt: skip
+        """Name a key that the custodian signs receipts with; it counts for ever, so that no receipt is taken back."""
+        return self._write(
+            "nameReceiptKey", address_of(custodian), signer, value=lambda _: signer, key=key, wait=wait,
+            dry_run=dry_run, entry=False,
+        )  # fmt: skip
+
+    def is_receipt_key(self, custodian: PartyRef, signer: Address) -> bool:
+        """Whether receipts of a custodian signed with a key count; a reader accepts no other."""
+        return bool(self._read("isReceiptKey", address_of(custodian), signer, about_patient=False))
+
     def sign_receipt(
         self, custodian: PartyRef, entry: AccessEntry, *, signer: Signer, issued_at: int | None = None
     ) -> SignedTerms[AccessReceipt]:
@@ -227,7 +241,7 @@ class AccessLogs(Resource):
         """
         digest = bytes32(signed.terms.typed.struct_hash)
         return self._write(
-            "reportOmission", signed.terms.message, signed.signature, value=lambda _: digest, key=key, wait=wait,
+            "reportOmission", signed.terms.message, signed.signer, signed.signature, value=lambda _: digest, key=key, wait=wait,
             dry_run=dry_run, entry=False,
         )  # fmt: skip
 

@@ -62,7 +62,7 @@ class Item:
     keyed: bool = False
     """Whether the caller gave the business key; a derived one follows from the content and goes when it goes."""
     act: str | None = None
-    """Key of the anchoring act in the sender's journal, where the caller gave none."""
+    """Key of the anchoring act in the sender's journal; empty where the caller gave it; None before it is sent."""
     root: str | None = None
     """Root of the batch it is anchored by."""
     size: int = 0

@@ -336,7 +336,8 @@ class Consents(Resource):
 
     def state_policy(
         self, custodian: PartyRef, *, as_role: Role, jurisdiction: int, purpose: Purpose, rule: Rule,
-        classes: Iterable[DataClass] = ORDINARY, legal_reference: str, key: str | None = None,
+        classes: Iterable[DataClass] = ORDINARY, roles: Iterable[Role] = (Role.PROVIDER,), legal_reference: str,
+        key: str | None = None,
         wait: Wait = "included", dry_run: bool = False,
     ) -> Receipt[Rule] | Prepared:  # fmt: skip
         """State what holds at a custodian, for accredited actors of a jurisdiction, where the patient said nothing.
@@ -348,6 +349,7 @@ class Consents(Resource):
             purpose: For what.
             rule: What holds.
             classes: Of which classes it speaks.
+            roles: In which roles an actor has to ask for it to speak; providers only when not given.
             legal_reference: The citation of the law, which is public; its hash goes on chain.
             key: The act's business key.
             wait: Until when to wait.
@@ -355,7 +357,7 @@ class Consents(Resource):
         """
         return self._write(
             "statePolicy", address_of(custodian), as_role.value, jurisdiction, purpose.value, rule.value,
-            mask_of(classes), keccak(legal_reference.encode()), value=lambda _: rule, key=key, wait=wait,
+            mask_of(classes), sum(1 << role.value for role in frozenset(roles)), keccak(legal_reference.encode()), value=lambda _: rule, key=key, wait=wait,
             dry_run=dry_run,
         )  # fmt: skip
 

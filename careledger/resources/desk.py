@@ -133,8 +133,7 @@ class Desk:
         """
         item = self.catalogue.by_key(key_tag)
         if item is not None and item.state == "begun":
-            self._destroy(item)
-            self.catalogue.remove(item.record_id)
+            self.discard(item)
             return None
         if item is None:
             return None
@@ -193,8 +192,7 @@ class Desk:
             step("records.opening")
             item = self.catalogue.change(item, state="ready")
         except Exception:
-            self._destroy(self.catalogue.get(item.record_id) or item)
-            self.catalogue.remove(item.record_id)
+            self.discard(self.catalogue.get(item.record_id) or item)
             raise
         step("records.ready")
         return item
@@ -285,6 +283,11 @@ class Desk:
         key_tag = item.key_tag if item.keyed else None
         return self.catalogue.change(item, key_tag=key_tag, content_tag=None)
 
+    def discard(self, item: Item) -> None:
+        """Destroy and forget a record that was never anchored. Repeatable."""
+        self._destroy(item)
+        self.catalogue.remove(item.record_id)
+
     def _destroy(self, item: Item) -> None:
         self.shelf.shred(item.id_bytes)
         step("records.keys-destroyed")
@@ -300,8 +303,7 @@ class Desk:
                 with self.catalogue.lock(item.key_tag):
                     now = self.catalogue.get(item.record_id)
                     if now is not None and now.state == "begun":
-                        self._destroy(now)
-                        self.catalogue.remove(now.record_id)
+                        self.discard(now)
                         count += 1
         self.store.clean()
         return count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from careledger.codes import EmergencyReason, Role, Verdict
+from careledger.codes import EmergencyReason, Verdict
 from careledger.errors import NotFound, Pending
 from careledger.resources.base import Resource, address_of
 from careledger.values import Address, Bytes32, PartyRef, Prepared, Receipt, Wait, bytes32
@@ -48,8 +48,7 @@ class Emergencies(Resource):
 
     def open(
         self, patient: PartyRef, *, practitioner: PartyRef, organisation: PartyRef, jurisdiction: int,
-        reason: EmergencyReason, organisation_role: Role = Role.PROVIDER, key: str | None = None,
-        wait: Wait = "included", dry_run: bool = False,
+        reason: EmergencyReason, key: str | None = None, wait: Wait = "included", dry_run: bool = False,
     ) -> Receipt[Emergency] | Prepared:  # fmt: skip
         """Open emergency access to a patient's records; as the practitioner.
 
@@ -71,7 +70,7 @@ class Emergencies(Resource):
             return self.get(patient, practitioner=practitioner, number=number)
 
         return self._write(
-            "openEmergency", who, by, address_of(organisation), organisation_role.value, jurisdiction, reason.value,
+            "openEmergency", who, by, address_of(organisation), jurisdiction, reason.value,
             value=value, key=key or f"emergency/{who}/{by}/{count + 1}", wait=wait, dry_run=dry_run,
         )  # fmt: skip
 
@@ -96,13 +95,12 @@ class Emergencies(Resource):
         )  # fmt: skip
 
     def settle_appeal(
-        self, emergency: Emergency, *, organisation_role: Role, jurisdiction: int, verdict: Verdict, evidence: bytes,
-        key: str | None = None, wait: Wait = "included", dry_run: bool = False,
+        self, emergency: Emergency, *, verdict: Verdict, evidence: bytes, key: str | None = None,
+        wait: Wait = "included", dry_run: bool = False,
     ) -> Receipt[Verdict] | Prepared:  # fmt: skip
-        """Have the last word on a judged emergency; as the accreditor of the organisation."""
+        """Have the last word on an emergency judged or overdue; as the accreditor of the organisation."""
         return self._write(
-            "settleAppeal", *_named(emergency), organisation_role.value, jurisdiction, verdict.value,
-            self._evidence(evidence), value=lambda _: verdict, key=key or f"appeal/{emergency.id}", wait=wait,
+            "settleAppeal", *_named(emergency), verdict.value, self._evidence(evidence), value=lambda _: verdict, key=key or f"appeal/{emergency.id}", wait=wait,
             dry_run=dry_run, entry=False, content=[emergency.id, verdict.name],
         )  # fmt: skip
 

@@ -95,7 +95,7 @@ class RecordActs(AccessLogs):
         if isinstance(record, RecordProof):
             return Address(record.opening.author), to_hex(record.opening.commitment), record.batch
         if isinstance(record, tuple):
-            batch = record[2] if len(record) > 2 else BatchProof()  # type: ignore[misc]
+            batch = record[2] if len(record) > 2 else BatchProof()
             return address_of(record[0]), bytes32(record[1]), batch
         name = bytes32(record)
         item = self.desk.catalogue.get(name)
@@ -214,15 +214,16 @@ class RecordActs(AccessLogs):
     def _anchor(self, item: Item, *, act: str | None, wait: Wait) -> Receipt[SealedRecord]:
         """Anchor a ready record once; of one that is anchored, return the first result."""
         record = SealedRecord.of(item)
-        act = act or item.act
-        if item.state == "anchored" and (act is None or self._care.sender.entry(act) is None):
-            return self._first_result(item)
-        if act is None:
-            act = f"RecordRegistry.anchor/{item.record_id}"
-            item = self.desk.catalogue.change(item, act=act)
+        if item.state == "anchored":
+            act = act or item.act
+            if not act or self._care.sender.entry(act) is None:
+                return self._first_result(item)
+        name = act or item.act or f"RecordRegistry.anchor/{item.record_id}"
+        if item.act is None:
+            item = self.desk.catalogue.change(item, act="" if act else name)
         function, args = self._call(item)
         receipt = self._write(
-            function, *args, value=lambda _: record, key=act, wait=wait, dry_run=False,
+            function, *args, value=lambda _: record, key=name, wait=wait, dry_run=False,
             note={"record": item.record_id, "cid": item.cid}, entry=item.state == "ready",
         )  # fmt: skip
         assert isinstance(receipt, Receipt)  # noqa: S101  no dry run was asked for
@@ -277,7 +278,7 @@ class RecordActs(AccessLogs):
         if dry_run:
             return self._preview("amend", change, batch, entry=False)
         receipt = self._amend(change, batch, act=key or f"RecordRegistry.error/{record_id}", wait=wait)
-        return receipt.with_value(self.status((PartyRef("person", author), commitment, batch)))
+        return receipt.with_value(self.status((PartyRef("person", author), Bytes32(commitment), batch)))
 
     def _amend(self, change: dict[str, Any], proof: Any, *, act: str, wait: Wait, entry: bool = False) -> Receipt[None]:
         """Send a change of status once."""

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import cache, partial
 from typing import Any
 
 from careledger.codes import DataClass, LegalBasis, Meaning, RecordStatus
 from careledger.errors import InputError, KeyReused, NotFound
 from careledger.privacy.merkle import StandardTree
-from careledger.privacy.openers import PUBLIC_BYTES, Opener, Recipient
+from careledger.privacy.openers import Recipient
 from careledger.privacy.sealing import new_key
 from careledger.resources.base import address_of
 from careledger.resources.catalogue import Item
 from careledger.resources.content import Content, Source
-from careledger.resources.desk import RecordStream
-from careledger.resources.record_acts import RecordActs
+from careledger.resources.record_reading import RecordReading
 from careledger.resources.record_types import Reader, RecordState, SealedRecord, ToSeal, amendment
 from careledger.steps import step
-from careledger.values import PartyRef, Prepared, Receipt, RecordId, Wait, to_hex
+from careledger.values import PartyRef, Prepared, Receipt, RecordId, Wait, bytes32, to_hex
 
 __all__ = ["Records"]
 
@@ -38,9 +36,11 @@ class _Job:
     more: str = ""
     """What else makes it another record."""
     version: int = 1
+    allowed: Callable[[], object] | None = None
+    """Asks the chain whether it would take the record, before anything is sealed."""
 
 
-class Records(RecordActs):
+class Records(RecordReading):
     """Records of health data: what is in them stays off chain, sealed; what is on chain says nothing about anybody.
 
     Example:
@@ -78,10 +78,10 @@ class Records(RecordActs):
             StorageError: The store refused.
         """
         with Content.of(source, classes=classes, media_type=media_type) as content:
-            job = _Job(content, author, about, tuple(readers), meaning, key)
+            asked = partial(self._preview, "anchor", address_of(author), meaning.value, new_key())
             if dry_run:
-                return self._preview("anchor", author.address, meaning.value, new_key())
-            item = self._ready(job)
+                return asked()
+            item = self._ready(_Job(content, author, about, tuple(readers), meaning, key, allowed=asked))
         return self._anchor(self._settled(item), act=key, wait=wait)
 
     def prepare(
@@ -120,8 +120,9 @@ class Records(RecordActs):
         given = [item if isinstance(item, ToSeal) else ToSeal(item) for item in sources]
         if not given:
             raise InputError("there is nothing to seal", fix="Give at least one source.")
+        asked = cache(partial(self._preview, "anchorBatch", address_of(author), new_key(), len(given), meaning.value))
         if dry_run:
-            return self._preview("anchorBatch", author.address, new_key(), len(given), meaning.value)
+            return asked()
         items: list[Item] = []
         for number, one in enumerate(given):
             who = one.about or about
@@ -130,7 +131,8 @@ class Records(RecordActs):
             known = one.classes if one.classes is not None else classes
             with Content.of(one.source, classes=known, media_type=one.media_type) as content:
                 to = tuple(readers if one.readers is None else one.readers)
-                job = _Job(content, author, who, to, meaning, None if key is None else f"{key}/{number}")
+                own_key = None if key is None else f"{key}/{number}"
+                job = _Job(content, author, who, to, meaning, own_key, allowed=asked)
                 items.append(self._settled(self._ready(job)))
         receipt = self._anchor_batch(items, act=key, wait=wait)
         found = (self.desk.catalogue.get(item.record_id) or item for item in items)
@@ -146,7 +148,7 @@ class Records(RecordActs):
         placed = [
             replace(
                 item, root=root, size=len(ready), path=tuple(to_hex(node) for node in tree.proof(place)),
-                act=None if act else f"RecordRegistry.anchorBatch/{root}",
+                act="" if act else f"RecordRegistry.anchorBatch/{root}",
             )
             for place, item in enumerate(ready)
         ]  # fmt: skip
@@ -175,6 +177,8 @@ class Records(RecordActs):
                 entry = self._care.sender.entry(job.key)
                 if entry is not None and entry.state != "failed":
                     raise KeyReused("this key was used before for another act", fix="Use another key.")
+            if job.allowed is not None:
+                job.allowed()
             return desk.seal(
                 job.content, author=author, about=about, meaning=job.meaning, recipients=self._recipients(job),
                 key_tag=key_tag, content_tag=content_tag, keyed=job.key is not None, version=job.version,
@@ -196,123 +200,6 @@ class Records(RecordActs):
                         why="There are no readers, and the author has neither an opener here nor a published key.",
                         fix="Connect with opener=..., or publish the author's key.",
                     ) from None
-        return found
-
-    def _recipient(self, reader: Reader) -> Recipient:
-        if isinstance(reader, Recipient):
-            return reader
-        if isinstance(reader, PartyRef):
-            return self._care.participants.encryption_key(reader)
-        key = reader[1]
-        suite = next((suite for suite, size in PUBLIC_BYTES.items() if size == len(key)), None)
-        if suite is None:
-            raise InputError(f"a public key has no {len(key)} bytes", fix="Give the key as it was published.")
-        return Recipient(key, suite)
-
-    # OPENING
-
-    @contextmanager
-    def open(self, record_id: RecordId | str, *, as_: Opener | None = None) -> Iterator[RecordStream]:
-        """Yield a record's content as a stream, verified as it is read.
-
-        Before the first byte comes out, the chain has been asked where the record stands, its commitment has been
-        recomputed from its opening, and every sealed byte compared with its content id. The stream says ``media_type``,
-        ``classes``, ``state``, and a ``warning`` where the record is superseded or entered in error.
-
-        Raises:
-            NotFound: It is not kept here, not anchored, or was shredded.
-            NotARecipient: It is not shared with this key.
-            SealedDamaged: Bytes, wrap or opening are not those of this record.
-            StorageError: The store does not have the bytes, or has others.
-        """
-        opener = self._opener(as_)
-        item, state = self._standing(record_id)
-        with self.desk.opened(item, opener) as stream:
-            stream.state, stream.warning = state, state.warning
-            yield stream
-
-    def read(self, record_id: RecordId | str, *, as_: Opener | None = None) -> bytes:
-        """Return a record's whole content, verified to its end; raises as ``open``."""
-        with self.open(record_id, as_=as_) as stream:
-            return stream.read()
-
-    def fetch(self, record_id: RecordId | str, path: str | Path, *, as_: Opener | None = None) -> int:
-        """Write a record's content to a file, whole and verified or not at all; return its size. Raises as ``open``."""
-        with self.open(record_id, as_=as_) as stream:
-            return self.desk.fetch(stream, Path(path))
-
-    def _standing(self, record_id: RecordId | str) -> tuple[Item, RecordState]:
-        """Return a record that may be opened, and where it stands; destroy what the chain says is shredded."""
-        item = self._item(record_id)
-        state = self.status(SealedRecord.of(item))
-        if state.status is RecordStatus.SHREDDED:
-            self._finish_shredding(item, state.basis)
-        if state.status is RecordStatus.SHREDDED or item.state in ("shredding", "shredded"):
-            raise NotFound(
-                f"record {item.record_id[:10]}… was shredded",
-                why=f"Its keys were destroyed, which is final ({state.basis.doc}).",
-                fix="There is nothing to open.",
-            )
-        if state.status is RecordStatus.NONE:
-            raise NotFound(
-                f"record {item.record_id[:10]}… is not anchored",
-                why="It was sealed, and its anchor is not in the chain yet.",
-                fix="Repeat the call that sealed it.",
-            )
-        if item.state == "ready":
-            self.desk.catalogue.anchored(item.record_id)
-        return item, state
-
-    # SHARING
-
-    def share(self, record_id: RecordId | str, *, with_: Reader, as_: Opener | None = None) -> SealedRecord:
-        """Wrap a record's key for one more reader.
-
-        Raises:
-            NotARecipient: The record is not shared with the key that is to share it.
-            NotFound: The reader has published no key, or the record was shredded.
-        """
-        item, _ = self._standing(record_id)
-        wraps = self.desk.shelf.load(item.id_bytes)
-        self.desk.shelf.save(wraps.rewrap(self._opener(as_), self._recipient(with_)))
-        return SealedRecord.of(item)
-
-    def unshare(self, record_id: RecordId | str, *, from_: Reader) -> SealedRecord:
-        """Destroy a reader's wraps, for its present key and earlier ones. What it read or kept before is out of reach.
-
-        Raises:
-            NotFound: There is no wrap for it.
-        """
-        item = self._item(record_id)
-        wraps = self.desk.shelf.load(item.id_bytes)
-        theirs = [key for key in wraps.recipients() if key in self._key_hashes(from_)]
-        if not theirs:
-            raise NotFound(f"record {item.record_id[:10]}… is not shared with this reader", fix="See who it is.")
-        for key_hash in theirs:
-            wraps = wraps.destroy(key_hash)
-        self.desk.shelf.save(wraps)
-        return SealedRecord.of(item)
-
-    def rewrap(self, record_id: RecordId | str, *, to: Reader, as_: Opener | None = None) -> SealedRecord:
-        """Wrap a record's key for a reader's new key, after a rotation or recovery, and destroy its older wraps."""
-        item, _ = self._standing(record_id)
-        recipient = self._recipient(to)
-        wraps = self.desk.shelf.load(item.id_bytes).rewrap(self._opener(as_), recipient)
-        for key_hash in self._key_hashes(to) - {recipient.key_hash}:
-            if key_hash in wraps.recipients():
-                wraps = wraps.destroy(key_hash)
-        self.desk.shelf.save(wraps)
-        return SealedRecord.of(item)
-
-    def _key_hashes(self, reader: Reader) -> set[bytes]:
-        """Return the hashes of a reader's key, and of all keys its account has ever published."""
-        if isinstance(reader, Recipient):
-            return {reader.key_hash}
-        found = set() if isinstance(reader, PartyRef) else {self._recipient(reader).key_hash}
-        who = reader if isinstance(reader, PartyRef) else reader[0]
-        index = self._care.sync()
-        for event in index.list("ParticipantRegistry.EncryptionKeyPublished", subject=address_of(who)):
-            found.add(Recipient(bytes.fromhex(event.args["key"][2:]), event.args["suite"]).key_hash)
         return found
 
     # AMENDING
@@ -368,11 +255,6 @@ class Records(RecordActs):
         self.desk.shelf.sweep()
         return count
 
-    def _finish_shredding(self, item: Item, basis: LegalBasis) -> bool:
-        left = item.id_bytes in set(self.desk.shelf) or (item.cid is not None and self._care.store.has(item.cid))
-        self.desk.catalogue.change(self.desk.shred(item, basis), state="shredded")
-        return left
-
     def supersede(
         self, old: RecordId | str, source: Source, *, about: PartyRef, classes: Iterable[DataClass] | None = None,
         media_type: str | None = None, readers: Iterable[Reader] = (), key: str | None = None,
@@ -388,24 +270,39 @@ class Records(RecordActs):
         before = self._settled(self._item(old))
         author = SealedRecord.of(before).author
         with Content.of(source, classes=classes, media_type=media_type) as content:
+            change = amendment(
+                author.address, before.commitment, RecordStatus.SUPERSEDED, replacement=to_hex(new_key().reveal())
+            )
+            asked = partial(self._preview, "amend", change, before.proof)
+            if dry_run:
+                return asked()
             job = _Job(
                 content, author, about, tuple(readers), Meaning.AUTHORED, key, f"supersedes {before.record_id}",
-                before.version + 1,
+                before.version + 1, asked,
             )  # fmt: skip
-            if dry_run:
-                change = amendment(
-                    author.address, before.commitment, RecordStatus.SUPERSEDED, replacement=to_hex(new_key().reveal())
-                )
-                return self._preview("amend", change, before.proof)
             item = self._ready(job)
         act = key or f"RecordRegistry.supersede/{before.record_id}/{item.record_id}"
-        if item.act is None and key is None:
-            item = self.desk.catalogue.change(item, act=act)
+        if item.act is None:
+            item = self.desk.catalogue.change(item, act="" if key else act)
         change = amendment(author.address, before.commitment, RecordStatus.SUPERSEDED, replacement=item.commitment)
         receipt = self._amend(change, before.proof, act=act, wait=wait, entry=item.state == "ready")
         if receipt.block is not None:
             self.desk.catalogue.anchored(item.record_id)
         return receipt.with_value(SealedRecord.of(item))
+
+    def discard(self, record_id: RecordId | str) -> bool:
+        """Destroy a record that was prepared and is not anchored; return whether it was there.
+
+        Raises:
+            InputError: It is anchored, or may be on its way: shred it, which the chain is told.
+        """
+        item = self.desk.catalogue.get(bytes32(record_id))
+        if item is None:
+            return False
+        if item.act is not None or self._settled(item).state != "ready":
+            raise InputError(f"record {item.record_id[:10]}… is anchored or on its way to be", fix="Call shred().")
+        self.desk.discard(item)
+        return True
 
     def tidy(self) -> int:
         """Destroy what killed calls began and nobody finished; return how many records that were."""

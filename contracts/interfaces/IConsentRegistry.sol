@@ -64,8 +64,8 @@ interface IConsentRegistry {
         Purpose indexed purpose,
         Rule oldRule,
         Rule newRule,
-        uint64 oldClasses,
-        uint64 newClasses,
+        uint64 classes,
+        uint32 roles,
         bytes32 legalReference
     );
 
@@ -142,6 +142,7 @@ interface IConsentRegistry {
         Purpose purpose,
         Rule rule,
         uint64 classes,
+        uint32 roles,
         bytes32 legalReference
     ) external;
 

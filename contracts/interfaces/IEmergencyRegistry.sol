@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Emergency, EmergencyDesk, EmergencyId, EmergencyReason, Verdict} from "../types/Emergencies.sol";
-import {Jurisdiction, Role} from "../types/Participants.sol";
+import {Jurisdiction} from "../types/Participants.sol";
 
 /// @title IEmergencyRegistry
 /// @notice Breaking the glass: opened with a coded reason, over by itself, reviewed by the organisation, judged last by its accreditor.
@@ -51,13 +51,12 @@ interface IEmergencyRegistry {
 
     /// @notice An accredited practitioner opens emergency access to a patient's records, for {EMERGENCY_WINDOW}.
     /// @dev Emits {EmergencyOpened}. Requirements: The caller controls the practitioner, who is active and affiliated with
-    /// an active organisation that has a privacy officer and no overdue review; the practitioner is not suspended; none is
+    /// an active provider, not under the same controller, that has a privacy officer and no overdue review; the practitioner is not suspended; none is
     /// open. Nobody can close it early or take it back.
     function openEmergency(
         address patient,
         address practitioner,
         address organisation,
-        Role organisationRole,
         Jurisdiction jurisdiction,
         EmergencyReason reason
     ) external returns (EmergencyId);
@@ -76,14 +75,12 @@ interface IEmergencyRegistry {
     /// @dev Emits {EmergencyOverdue}.
     function markOverdue(address patient, address practitioner, uint16 number) external;
 
-    /// @notice The accreditor of the organisation has the last word on a judged emergency.
+    /// @notice The accreditor of the organisation, still admitted, has the last word on an emergency judged or overdue.
     /// @dev Emits {EmergencyAppealed}. Once.
     function settleAppeal(
         address patient,
         address practitioner,
         uint16 number,
-        Role organisationRole,
-        Jurisdiction jurisdiction,
         Verdict verdict,
         bytes32 evidence
     ) external;

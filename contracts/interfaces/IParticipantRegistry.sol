@@ -248,8 +248,9 @@ interface IParticipantRegistry {
     /// @dev Emits {ControllerChanged}. Signatures of the old key stop counting at once.
     function changeController(address subject, address newController) external;
 
-    /// @notice Ends every act signed and not yet carried to the chain. Only the controller.
-    /// @dev Emits {EpochRaised}.
+    /// @notice Ends every consent, revocation, denial and guardianship signed and not yet carried. Only the controller.
+    /// @dev Other signed terms name no epoch and end with their deadline.
+    /// Emits {EpochRaised}.
     function raiseEpoch(address subject) external;
 
     /// @notice Sets who can give the account back. Takes effect after the wait of the terms before it.
@@ -273,8 +274,13 @@ interface IParticipantRegistry {
     function objectToRecovery(address subject, address newController) external;
 
     /// @notice An accreditor of stewards adds its word to a quorum that met an objection.
-    /// @dev Emits {RecoveryEndorsed}. Once.
-    function endorseRecovery(address subject, address newController, Jurisdiction jurisdiction) external;
+    /// @dev Emits {RecoveryEndorsed}. Once. The caller controls the accreditor.
+    function endorseRecovery(
+        address subject,
+        address newController,
+        address accreditor,
+        Jurisdiction jurisdiction
+    ) external;
 
     /// @notice Carries a recovery out once its wait is over. Anyone.
     /// @dev Emits {ControllerChanged}. Requirements: Quorum; wait over, not longer ago than {RECOVERY_LAPSE}; after an

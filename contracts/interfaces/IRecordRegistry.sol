@@ -50,6 +50,8 @@ interface IRecordRegistry {
         bytes32 root
     );
     event LogIntervalStated(address indexed custodian, uint32 oldSeconds, uint32 newSeconds);
+    /// @notice Receipts of the custodian signed with this key count, for ever.
+    event ReceiptKeyNamed(address indexed custodian, address indexed key);
     event LogAnchored(
         address indexed custodian,
         uint64 indexed part,
@@ -102,7 +104,7 @@ interface IRecordRegistry {
 
     /// @notice Supersedes a record by a newer version, marks it as entered in error, or states that it was shredded.
     /// @dev Emits {RecordStatusChanged}, after {RecordAnchored} of a replacement that was not anchored yet. Only its author.
-    /// Open even when retired, but for anchoring a replacement. Nothing is ever removed.
+    /// Open even when retired. Nothing is ever removed.
     function amend(Amendment calldata amendment, BatchProof calldata proof) external;
 
     /// @notice {amend} by signature: RecordAmendment, naming status, replacement and basis.
@@ -119,15 +121,23 @@ interface IRecordRegistry {
     /// @dev Emits {LogIntervalStated}. Between an hour and seven days; a day if it never says.
     function stateLogInterval(address custodian, uint32 intervalSeconds) external;
 
+    /// @notice A custodian names a key that it signs receipts with. It is never taken back, so that no receipt is either.
+    /// @dev Emits {ReceiptKeyNamed}. Readers accept no receipt that another key signed. Open even when retired.
+    function nameReceiptKey(address custodian, address key) external;
+
     /// @notice Anchors the next entries of a custodian's access log.
     /// @dev Emits {LogAnchored}. The head is keccak256(previous head, root, first, last).
     /// @param root Root of the positional Merkle tree over the entries' leaves in order: entry `first + i` is leaf i.
     function anchorLog(address custodian, bytes32 root, uint64 first, uint64 last) external;
 
     /// @notice Anyone who holds a custodian's signed receipt whose entry is in no anchor says so.
-    /// @dev Emits {OmissionReported}. AccessReceipt(custodian, entry, leaf, issuedAt) by the custodian.
+    /// @dev Emits {OmissionReported}. AccessReceipt(custodian, entry, leaf, issuedAt) by a receipt key of the custodian.
     /// Requirements: Issued longer ago than the custodian's interval. Not reported before.
-    function reportOmission(AccessReceipt calldata receipt, bytes calldata signature) external returns (bytes32);
+    function reportOmission(
+        AccessReceipt calldata receipt,
+        address key,
+        bytes calldata signature
+    ) external returns (bytes32);
 
     /// @notice Shows that the entry is in the log after all. Anyone.
     /// @dev Emits {OmissionAnswered}.
@@ -167,6 +177,9 @@ interface IRecordRegistry {
         bytes32 leaf,
         bytes32[] calldata path
     ) external view returns (bool);
+
+    /// @notice Whether receipts of a custodian signed with a key count.
+    function isReceiptKey(address custodian, address key) external view returns (bool);
 
     /// @notice An omission.
     function omissionOf(bytes32 receiptHash) external view returns (Omission memory);

@@ -27,9 +27,9 @@ interface ISuiteDirectory {
     /// Requirements: The address holds code and is not listed. The creation block is not in the future.
     /// @param at The contract.
     /// @param name Its name as in its artifact, ASCII, left-aligned, at most 32 bytes.
-    /// @param createdAtBlock The block of its creation.
+    /// @param createdAt The block of its creation.
     /// @return number Its number in the suite, from 0.
-    function list(address at, bytes32 name, uint64 createdAtBlock) external returns (uint16 number);
+    function list(address at, bytes32 name, uint64 createdAt) external returns (uint16 number);
 
     /// @notice States that a listed contract has a successor, listed as well.
     /// @dev Emits {ContractSucceeded}. Governance. Requirements: Both are listed. It has no successor yet.

@@ -10,7 +10,6 @@ import {
     RecipientKind,
     Scope
 } from "../types/Consents.sol";
-import {Role} from "../types/Participants.sol";
 import {DirectiveWords} from "./DirectiveWords.sol";
 import {Recipients} from "./Recipients.sol";
 import {Words} from "./Words.sol";
@@ -24,11 +23,14 @@ library ConsentTypes {
 
     bytes32 internal constant CONSENT_GRANT =
         keccak256(
-            "ConsentGrant(address patient,string recipientKind,address recipient,string role,uint32 jurisdiction,string purpose,string[] permits,string[] denies,uint40 notBefore,uint40 expiresAt,bool limited,bytes32 receipt,uint40 replaces,uint32 epoch,uint40 deadline)"
+            "ConsentGrant(address patient,string recipientKind,address recipient,string role,uint32 jurisdiction,"
+            "string purpose,string[] permits,string[] denies,uint40 notBefore,uint40 expiresAt,bool limited,bytes32 receipt,"
+            "uint40 replaces,uint32 epoch,uint40 deadline)"
         );
     bytes32 internal constant CONSENT_REVOCATION =
         keccak256(
-            "ConsentRevocation(address patient,string recipientKind,address recipient,string role,uint32 jurisdiction,string purpose,uint8 reason,uint40 version,uint32 epoch,uint40 deadline)"
+            "ConsentRevocation(address patient,string recipientKind,address recipient,string role,uint32 jurisdiction,"
+            "string purpose,uint8 reason,uint40 version,uint32 epoch,uint40 deadline)"
         );
     bytes32 internal constant STANDING_DENIAL =
         keccak256(
@@ -112,8 +114,8 @@ library ConsentTypes {
     }
 
     /// @notice The receipt of a directive: its limits and a salted commitment to the document.
-    function hash(Limits calldata l) internal pure returns (bytes32) {
-        return keccak256(abi.encode(CONSENT_RECEIPT, l.author, l.dataFrom, l.dataUntil, l.document));
+    function hash(Limits calldata limits) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CONSENT_RECEIPT, limits.author, limits.dataFrom, limits.dataUntil, limits.document));
     }
 
     /// @dev Kind, account, role, jurisdiction.

@@ -93,6 +93,8 @@ library Directives {
         uint64 denied;
         /// @dev Classes denied even in an emergency.
         uint64 emergencyDenied;
+        /// @dev Classes denied to the actor as an organisation, where it asks as a role.
+        uint64 houseDenies;
         /// @dev The directive for the actor as a person, whatever the capacity.
         Word person;
         /// @dev The directive for the capacity; the same as `person` if that is the capacity.
@@ -143,8 +145,10 @@ library Directives {
         if (f.asked & ~f.known != 0) return (Reason.UnknownClass, Basis.None, 0);
         if (f.own) return (Reason.Own, Basis.Own, f.asked);
         if (f.emergency) {
-            granted = f.asked & ~f.emergencyDenied;
-            if (granted != f.asked) return (Reason.EmergencyDenial, Basis.BreakGlass, granted);
+            uint64 personDenies = f.person.standing == Standing.Live ? f.person.denies : 0;
+            granted = f.asked & ~(f.emergencyDenied | personDenies);
+            if (f.asked & f.emergencyDenied != 0) return (Reason.EmergencyDenial, Basis.BreakGlass, granted);
+            if (granted != f.asked) return (Reason.DeniedToPerson, Basis.BreakGlass, granted);
             return (Reason.BreakGlass, Basis.BreakGlass, granted);
         }
         return _ordinary(f);
@@ -152,11 +156,11 @@ library Directives {
 
     function _ordinary(Facts memory f) private pure returns (Reason reason, Basis basis, uint64 granted) {
         uint64 personDenies = f.person.standing == Standing.Live ? f.person.denies : 0;
-        uint64 actingDenies = f.acting.standing == Standing.Live ? f.acting.denies : 0;
+        uint64 actingDenies = (f.acting.standing == Standing.Live ? f.acting.denies : 0) | f.houseDenies;
         uint64 free = f.asked & ~(f.denied | personDenies | actingDenies);
 
-        uint64 permits = _permits(f.person);
-        if (f.capacityHeld) permits |= _permits(f.acting);
+        uint64 said = permits(f.person);
+        if (f.capacityHeld) said |= permits(f.acting);
         uint64 byRule;
         if (f.accredited && (f.rule == Rule.PermitUnlessDenied || f.rule == Rule.RequiredByLaw)) {
             byRule = f.ruleClasses;
@@ -166,8 +170,8 @@ library Directives {
             granted = free;
             basis = Basis.Guardian;
         } else {
-            granted = free & (permits | byRule);
-            if (granted & ~permits == 0) basis = granted == 0 ? Basis.None : Basis.Directive;
+            granted = free & (said | byRule);
+            if (granted & ~said == 0) basis = granted == 0 ? Basis.None : Basis.Directive;
             else basis = f.rule == Rule.RequiredByLaw ? Basis.Law : Basis.BasePolicy;
         }
 
@@ -180,7 +184,7 @@ library Directives {
         }
     }
 
-    function _permits(Word memory w) private pure returns (uint64) {
+    function permits(Word memory w) internal pure returns (uint64) {
         if (w.standing != Standing.Live || !w.opened || !w.within) return 0;
         return w.permits & ~w.denies;
     }

@@ -128,9 +128,9 @@ library Errors {
     /// @notice Thrown when a window is empty or already over.
     /// @custom:fix Choose an end after the start and in the future.
     error ConsentRegistry_BadWindow(uint40 notBefore, uint40 expiresAt, uint256 time);
-    /// @notice Thrown when the version named is not the one in force: the terms were used, revoked, or overtaken.
-    /// @custom:fix Read the directive again and sign for its version of now.
-    error ConsentRegistry_StaleVersion(uint40 named, uint40 current);
+    /// @notice Thrown when the version named is not the one expected: the terms were used, revoked, or overtaken.
+    /// @custom:fix Read the directive again and sign for the version expected.
+    error ConsentRegistry_StaleVersion(uint40 named, uint40 expected);
     /// @notice Thrown when a steward would grant to itself, its affiliates or a role for more than treatment and payment.
     /// @custom:fix Ask the patient, once the account is claimed, or a guardian.
     error ConsentRegistry_StewardLimit(address steward, Recipient recipient, Purpose purpose);
@@ -201,7 +201,10 @@ library Errors {
     error RecordRegistry_BadInterval(uint32 intervalSeconds);
     /// @notice Thrown when an omission is reported before the custodian's time to anchor is over.
     /// @custom:fix Wait until `dueAt`.
-    error RecordRegistry_NotDue(uint40 dueAt);
+    error RecordRegistry_NotDue(uint256 dueAt);
+    /// @notice Thrown when a receipt is signed with a key that its custodian never named.
+    /// @custom:fix Accept receipts only from named keys; this one proves nothing.
+    error RecordRegistry_NotReceiptKey(address custodian, address key);
     /// @notice Thrown when an omission is reported or answered that is not in the state for it.
     /// @custom:fix Report once; answer only what is open.
     error RecordRegistry_OmissionState(bytes32 receiptHash);

@@ -12,6 +12,11 @@ library Recipients {
         return Recipient.wrap(bytes32((uint256(RecipientKind.Person) << 208) | uint160(who)));
     }
 
+    /// @notice A recipient that is one organisation.
+    function organisation(address who) internal pure returns (Recipient) {
+        return Recipient.wrap(bytes32((uint256(RecipientKind.Organisation) << 208) | uint160(who)));
+    }
+
     /// @notice Its kind, or None if the word is not one this contract writes.
     function kind(Recipient r) internal pure returns (RecipientKind) {
         uint256 word = uint256(Recipient.unwrap(r));

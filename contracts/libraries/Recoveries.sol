@@ -31,7 +31,8 @@ library Recoveries {
 
     /// @notice Whether a proposal does not count (any more): never begun, overtaken, or lapsed.
     function isVoid(Recovery storage r, uint16 recoveries, uint256 time) internal view returns (bool) {
-        return r.guardians == bytes32(0) || r.recoveries != recoveries || (r.readyAt != 0 && time > r.readyAt + LAPSE);
+        uint40 from = r.readyAt != 0 ? r.readyAt : r.begunAt;
+        return r.guardians == bytes32(0) || r.recoveries != recoveries || time > from + LAPSE;
     }
 
     function begin(Recovery storage r, bytes32 guardians, uint16 recoveries) internal {
@@ -41,6 +42,7 @@ library Recoveries {
         r.objected = false;
         r.endorsed = false;
         r.recoveries = recoveries;
+        r.begunAt = uint40(block.timestamp);
         r.quorumAt = 0;
         r.readyAt = 0;
     }

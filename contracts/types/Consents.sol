@@ -148,7 +148,7 @@ struct StandingDenial {
 struct BasePolicy {
     Rule rule;
     uint64 classes;
+    /// @dev Bit set of {Role}: in which of them an actor has to ask for the policy to speak.
+    uint32 roles;
     uint40 since;
-    /// @dev Where the custodian was accredited when it stated it.
-    Jurisdiction jurisdiction;
 }

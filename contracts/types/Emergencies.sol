@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Jurisdiction} from "./Participants.sol";
+
 /// @notice keccak256(chain, contract, patient, practitioner, number).
 type EmergencyId is bytes32;
 
@@ -14,7 +16,8 @@ enum EmergencyReason {
     UnableToCommunicate
 }
 
-/// @notice What came of an emergency. Unreviewed -> Overdue -> Justified | Unjustified; Unreviewed -> Justified | Unjustified;
+/// @notice What came of an emergency. Unreviewed -> Overdue -> Justified | Unjustified; Unreviewed -> Justified | Unjustified; on appeal
+/// Overdue | Justified | Unjustified -> Justified | Unjustified;
 /// the accreditor's word on appeal is final.
 enum Verdict {
     Unreviewed,
@@ -31,7 +34,8 @@ struct Emergency {
     Verdict verdict;
     /// @dev True once the accreditor has spoken.
     bool appealed;
-    uint16 number;
+    /// @dev Where organisation and practitioner were accredited.
+    Jurisdiction jurisdiction;
 }
 
 /// @notice An organisation's standing as to emergencies. Slot 0.

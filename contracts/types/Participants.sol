@@ -178,7 +178,7 @@ struct Affiliation {
 struct Account {
     /// @dev Zero = the subject itself.
     address controller;
-    /// @dev Named by every signed act; raising it ends all acts signed and not yet carried.
+    /// @dev Named by signed consents, revocations, denials and guardianships; raising it ends those not yet carried.
     uint32 epoch;
     /// @dev Recoveries and claims so far.
     uint16 recoveries;
@@ -206,6 +206,8 @@ struct Recovery {
     bool endorsed;
     /// @dev The account's count of recoveries when it was proposed.
     uint16 recoveries;
+    /// @dev When it was proposed; without a quorum it lapses from then on.
+    uint40 begunAt;
     /// @dev When the quorum was reached; 0 = not yet.
     uint40 quorumAt;
     /// @dev When it may be carried out; 0 = not yet.
