@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pyrevm
@@ -158,7 +159,6 @@ class Node:
         self._rpc.request("anvil_autoImpersonateAccount", [True])
         self._funded: set[str] = set()
         self.time = START
-        self.receipts: list[Any] = []
 
     @property
     def block(self) -> int:
@@ -175,11 +175,18 @@ class Node:
             self._funded.add(fields["from"])
         self._rpc.request("evm_setNextBlockTimestamp", [self.time])
         self.time += 1
-        tx = self._rpc.request("eth_sendTransaction", [{**fields, "gas": hex(25_000_000)}])
-        receipt = self._rpc.request("eth_getTransactionReceipt", [tx])
-        self.receipts.append(receipt)
+        receipt = self.wait(self._rpc.request("eth_sendTransaction", [{**fields, "gas": hex(25_000_000)}]))
         assert int(receipt["status"], 16) == 1, f"reverted on the node: {fields['data'][:10]}"
         return receipt
+
+    def wait(self, tx: str) -> Any:
+        """The receipt of a transaction: mined at once, but told a moment later."""
+        for pause in range(200):
+            receipt = self._rpc.request("eth_getTransactionReceipt", [tx])
+            if receipt is not None:
+                return receipt
+            sleep(0.001 * pause)
+        raise AssertionError(f"{tx} was never mined")
 
     def create(self, sender: str, code: bytes) -> str:
         """Deploy and return the address."""
@@ -217,11 +224,11 @@ class Node:
 
     def snapshot(self) -> Any:
         """Remember the state."""
-        return self._rpc.request("evm_snapshot"), self.time
+        return self._rpc.request("evm_snapshot"), self.time, set(self._funded)
 
     def revert(self, snapshot: Any) -> None:
         """Go back to it."""
-        name, self.time = snapshot
+        name, self.time, self._funded = snapshot
         assert self._rpc.request("evm_revert", [name])
 
 

@@ -96,7 +96,6 @@ from tests.words import (
     CredentialStatus,
     Role,
     StatusReason,
-    affiliation,
     credential,
 )  # fmt: skip
 

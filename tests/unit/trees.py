@@ -1,7 +1,8 @@
 """The trees at the head of the unit tests: read them, and write one from the tests of a module.
 
 A line says *given* a state, *when* somebody does something, *it* has this outcome; a line that is none of these names
-the function. A leaf's name is its path, joined by double underscores; the threats it answers stand behind it in brackets:
+the function. A leaf's name is its path, joined by double underscores; the threats it answers stand
+behind it in brackets:
 
     grant
       given a grant
