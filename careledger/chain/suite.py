@@ -77,7 +77,8 @@ class Suite:
         release = _word(connection.read(artifact, at, "release"))
         count = int(connection.read(artifact, at, "count"))
         entries = [connection.read(artifact, at, "listingAt", number) for number in range(count)]
-        found = [_listing(connection, entry) for entry in entries]
+        known = frozenset({at, *(checksum(entry["at"]) for entry in entries)})
+        found = [_listing(connection, entry, known) for entry in entries]
         return cls(at, connection.chain_id, name, release, tuple(found))
 
     def __getitem__(self, name: str) -> Listing:
@@ -137,23 +138,48 @@ class Suite:
         }  # fmt: skip
 
 
-def _listing(connection: Connection, entry: Mapping[str, Any]) -> Listing:
+def _listing(connection: Connection, entry: Mapping[str, Any], known: frozenset[str]) -> Listing:
     at, data = Address(checksum(entry["at"])), entry["listing"]
     name = _word(data["name"])
     code = connection.code(at)
-    same = keccak(code) == from_hex(data["codeHash"]) and _is_ours(name, code)
+    same = keccak(code) == from_hex(data["codeHash"]) and _is_ours(connection, name, at, code, known)
     return Listing(
         name, at, bytes32(data["codeHash"]), int(data["createdAtBlock"]), int(data["retiredAtBlock"]),
         int(data["successor"]), same,
     )  # fmt: skip
 
 
-def _is_ours(name: str, code: bytes) -> bool:
+def _is_ours(connection: Connection, name: str, at: Address, code: bytes, known: frozenset[str]) -> bool:
+    """Whether code is this package's, and relies on contracts of this suite only.
+
+    Genuine code with another forwarder, registry or manager behind it would do as those say.
+    """
     try:
         artifact = artifacts().load(name)
     except NotFound:
         return False
-    return masked(artifact, code) == masked(artifact, artifact.deployed_bytecode)
+    if masked(artifact, code) != masked(artifact, artifact.deployed_bytecode):
+        return False
+    if not _addresses_in(artifact, code) <= known:
+        return False
+    if "authority" not in artifact.functions:
+        return True
+    return checksum(connection.read(artifact, at, "authority")) in known
+
+
+def _addresses_in(artifact: Artifact, code: bytes) -> frozenset[str]:
+    """Return the addresses among the immutables of deployed code: words of 20 bytes whose upper half is not zero."""
+    found = set()
+    for start, length in _places(artifact):
+        word = code[start : start + length]
+        if not any(word[:12]) and any(word[12:20]):
+            found.add(checksum("0x" + word[12:].hex()))
+    return frozenset(found)
+
+
+def _places(artifact: Artifact) -> list[tuple[int, int]]:
+    places: Sequence[Mapping[str, Any]] = artifact.immutable_references  # type: ignore[assignment]
+    return [(int(place["start"]), int(place["length"])) for place in places]
 
 
 def masked(artifact: Artifact, code: bytes) -> bytes:
@@ -161,9 +187,7 @@ def masked(artifact: Artifact, code: bytes) -> bytes:
     if len(code) != len(artifact.deployed_bytecode):
         return code
     out = bytearray(code)
-    places: Sequence[Mapping[str, Any]] = artifact.immutable_references  # type: ignore[assignment]
-    for place in places:
-        start, length = int(place["start"]), int(place["length"])
+    for start, length in _places(artifact):
         out[start : start + length] = bytes(length)
     return bytes(out)
 

@@ -18,6 +18,8 @@ deploy
 suite
   given a contract whose code differs
     it names it and refuses                              → test_suite__modified_code__is_named
+  given genuine code with a foreign forwarder in it
+    it is modified all the same                          → test_suite__foreign_forwarder__is_modified
   given no suite at the address
     it says so                                           → test_suite__none_there__says_so
 governance
@@ -48,7 +50,7 @@ from careledger.chain.journal import Journal
 from careledger.chain.local import LocalChain
 from careledger.chain.sender import Sender
 from careledger.chain.signers import KeySigner
-from careledger.chain.suite import Suite
+from careledger.chain.suite import Suite, word
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -161,6 +163,19 @@ def test_suite__modified_code__is_named(anvil: LocalChain, tmp_path: Path) -> No
     assert suite.modified == ("RecordRegistry",)
     with pytest.raises(errors.SuiteModified, match="RecordRegistry of suite"):
         suite.require()
+
+
+def test_suite__foreign_forwarder__is_modified(anvil: LocalChain, tmp_path: Path) -> None:
+    sender = fresh(anvil, tmp_path)
+    made = deploy(sender, instance="foreign")
+    assert Suite.read(anvil.connection, made.directory).unmodified
+    artifact, thief = artifacts().load("RecordRegistry"), KeySigner(secrets.token_bytes(32)).address
+    hostile = artifact.encode_deploy(made.contracts["AccessManager"], thief, made.contracts["ParticipantRegistry"])
+    receipt = sender.submit(Call(None, hostile), key="hostile")
+    at = anvil.rpc.request("eth_getTransactionReceipt", [receipt.tx])["contractAddress"]
+    listed = artifacts().load("SuiteDirectory").encode_call("list", at, word("RecordRegistry"), receipt.block)
+    sender.submit(Call(made.directory, listed), key="list-hostile")
+    assert Suite.read(anvil.connection, made.directory).modified == ("RecordRegistry",)
 
 
 def test_suite__none_there__says_so(anvil: LocalChain) -> None:

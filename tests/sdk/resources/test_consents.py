@@ -126,7 +126,7 @@ def test_C2_grant__after_revocation__reverts_stale(town: Town) -> None:
     town.relayer.care.consents.revoke_signed(ending.signed_by(patient.signer))
     with pytest.raises(errors.ConsentRegistry_StaleVersion) as caught:
         town.stranger.care.consents.grant(terms.signed_by(patient.signer))
-    assert caught.value.values == {"named": 1, "current": 3}
+    assert caught.value.values == {"named": 1, "expected": 3}
 
 
 def test_grant__dry_run__sends_nothing(town: Town) -> None:
