@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from careledger import steps
+from careledger.chain.abi import decode_log
 from careledger.chain.connection import Connection
 from careledger.chain.rpc import Rpc
 from careledger.chain.signers import KeySigner
@@ -89,10 +90,10 @@ class Case:
         found: list[str] = []
 
         def look(care: CareLedger) -> str:
-            anchored = care.records.list(author=self.dr)
-            for state in anchored:
+            anchored = self.anchored(care)
+            for record_id in anchored:
                 try:
-                    care.records.read(state.id)
+                    care.records.read(record_id)
                 except NotFound as error:
                     if "shredded" not in error.message:
                         found.append(f"anchored and not readable: {error.message}")
@@ -103,6 +104,20 @@ class Case:
             return ""
 
         self.within(look)
+        return found
+
+    def anchored(self, care: CareLedger) -> list[str]:
+        """Ids of what this author has anchored, from the node's own logs; a batch must be known here in full."""
+        author = "0x" + self.signer.address[2:].lower().rjust(64, "0")
+        query = {"address": care.records.address, "fromBlock": "0x0", "toBlock": "latest"}
+        found = []
+        for log in care.connection.logs({**query, "topics": [None, None, author]}):
+            event = decode_log(log)
+            if event.name == "RecordAnchored":
+                found.append(event.args["recordId"])
+            elif event.name == "BatchAnchored":
+                members = [item.record_id for item in care.records.desk.catalogue if item.root == event.args["root"]]
+                found += members + ["0x" + "00" * 32] * (event.args["size"] - len(members))
         return found
 
     def _left(self, care: CareLedger, anchored: int) -> list[str]:

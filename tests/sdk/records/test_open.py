@@ -16,6 +16,7 @@ import pytest
 from careledger.codes import DataClass, RecordStatus
 from careledger.errors import (
     CareLedgerError,
+    ContractError,
     FormatError,
     InputError,
     NotARecipient,
@@ -216,6 +217,16 @@ def test_supersede__given_same_call_again__returns_first_result(
     first = dr.care.records.supersede(record.id, b"newer", about=ana, classes=LABS, key="v2")
     again = dr.care.records.supersede(record.id, b"newer", about=ana, classes=LABS, key="v2")
     assert (again.value, again.tx, again.repeated) == (first.value, first.tx, True)
+
+
+def test_supersede__given_version_that_is_not_current__refused_before_sealing(
+    dr: Person, record: SealedRecord, ana: PartyRef
+) -> None:
+    dr.care.records.mark_error(record.id)
+    with pytest.raises(ContractError) as refusal:
+        dr.care.records.supersede(record.id, b"newer", about=ana, classes=LABS)
+    assert type(refusal.value).__name__ == "RecordRegistry_BadTransition"
+    assert len(dr.stored()) == 1
 
 
 def test_H14_supersede__old_value_stays_readable_and_event_names_the_new(

@@ -11,6 +11,7 @@ import io
 import json
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ from tests.shared_data import shared
 LABS = {DataClass.LABS}
 NOTE = b"potassium 4.1 mmol/l, drawn at nine"
 PATIENT = {"resourceType": "Patient", "id": "a", "name": [{"family": "Beispiel"}]}
+CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 HIV = {
     "resourceType": "Observation", "status": "final", "subject": {"reference": "Patient/a"},
-    "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"}]}],
+    "category": [{"coding": [{"system": CATEGORY, "code": "laboratory"}]}],
     "code": {"coding": [{"system": "http://loinc.org", "code": "75622-1"}]},
 }  # fmt: skip
 
@@ -141,6 +143,29 @@ def test_seal__given_another_author__contract_refuses(dr: Person, ana: PartyRef,
     with pytest.raises(ContractError) as refusal:
         dr.care.records.seal(NOTE, author=ben, about=ana, classes=LABS)
     assert type(refusal.value).__name__ == "RecordRegistry_NotController"
+    with pytest.raises(ContractError):
+        dr.care.records.seal_all([NOTE], author=ben, about=ana, classes=LABS)
+    assert (dr.stored(), list(dr.care.records.kept())) == ([], [])
+
+
+def test_seal__given_one_key_in_many_threads__one_record(dr: Person, ana: PartyRef) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        work = [
+            pool.submit(dr.care.records.seal, NOTE, author=dr.ref, about=ana, classes=LABS, key="one") for _ in range(6)
+        ]
+        found = {job.result().value for job in work}
+    assert len(found) == len(dr.stored()) == 1
+
+
+def test_discard__given_prepared_record__is_gone_and_anchored_one_is_not(dr: Person, ana: PartyRef) -> None:
+    waiting = dr.care.records.prepare(NOTE, author=dr.ref, about=ana, classes=LABS)
+    assert dr.care.records.discard(waiting.id)
+    assert not dr.care.records.discard(waiting.id)
+    assert (dr.stored(), list(dr.home.rglob("*.wraps"))) == ([], [])
+    record = dr.care.records.seal(NOTE, author=dr.ref, about=ana, classes=LABS).value
+    with pytest.raises(InputError, match="anchored"):
+        dr.care.records.discard(record.id)
+    assert dr.care.records.read(record.id) == NOTE
 
 
 # WHAT IS IN IT
