@@ -1,7 +1,7 @@
 """The state of all six contracts from their events alone (rule 8 of the design: events say everything).
 
-``rebuild(happened)`` folds events in chain order into rows. A row is found by table and key and holds the fields that the
-contract's own view of it returns, under the same names; what an event does not say is the time of its block, which
+``rebuild(happened)`` folds events in chain order into rows. A row is found by table and key and holds the fields that
+the contract's own view returns, under the same names; what an event does not say is the time of its block, which
 is why ``Happened`` carries it. Nothing here asks a node: an auditor compares the rows with what a node answers.
 """
 
