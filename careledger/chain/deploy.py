@@ -17,11 +17,13 @@ from careledger.chain.sender import Sender
 from careledger.chain.suite import DIRECTORY, word
 from careledger.errors import InputError, InsufficientFunds, NodeMisbehaved, SuiteError
 from careledger.steps import step
-from careledger.values import Address, Receipt, address, checksum
+from careledger.values import Address, Receipt, address, checksum, from_hex, keccak
 
 __all__ = ["Deployment", "deploy"]
 
 FORWARDER_NAME = "CareLedger Forwarder"
+CREATE2_PROXY = Address("0x4e59b44847b379578588920cA78FbF26c0B4956C")
+"""The keyless deterministic deployment proxy that most chains and Anvil have; calldata is salt, then creation code."""
 ADMIN_ROLE = 0
 """OpenZeppelin AccessManager's own administrator."""
 
@@ -104,8 +106,10 @@ def deploy(
     for name, arguments in ORDER:
         filled = [values[item] if item.startswith("=") else contracts[item] for item in arguments]
         data = artifacts().load(name).encode_deploy(*filled)
-        receipt = sender.submit(Call(to=None, data=data), key=f"deploy/{instance}/{name}")
-        contracts[name], blocks[name], gas[name] = _created(sender, name, receipt), receipt.block or 0, receipt.gas
+        call, at = _creation(sender, name, instance, data)
+        receipt = sender.submit(call, key=f"deploy/{instance}/{name}")
+        contracts[name] = _created(sender, name, receipt, at)
+        blocks[name], gas[name] = receipt.block or 0, receipt.gas
         step(f"deploy.{name}")
         if progress:
             progress(name)
@@ -146,12 +150,26 @@ def _hand_over(sender: Sender, instance: str, manager: Address, admin: Address, 
         raise SuiteError("the administrator's role was not handed over", fix="Look at the access manager's events.")
 
 
-def _created(sender: Sender, name: str, receipt: Receipt[None]) -> Address:
+def _creation(sender: Sender, name: str, instance: str, data: bytes) -> tuple[Call, Address | None]:
+    """Return the call that creates a contract, and where it will be if that is known before.
+
+    The directory, whose address everybody is told, is created through the deterministic deployment proxy where the
+    chain has one (EIP-1014), so that its address follows from instance, manager and code; the rest by account nonce.
+    """
+    if name != DIRECTORY or not sender.connection.code(CREATE2_PROXY):
+        return Call(to=None, data=data), None
+    salt = keccak(f"careledger/{instance}".encode())
+    digest = keccak(b"\xff" + from_hex(CREATE2_PROXY) + salt + keccak(data))
+    return Call(to=CREATE2_PROXY, data=salt + data), checksum("0x" + digest[12:].hex())
+
+
+def _created(sender: Sender, name: str, receipt: Receipt[None], at: Address | None) -> Address:
     """Return where a creation put its contract, having seen code there."""
-    found = sender.connection.rpc.request("eth_getTransactionReceipt", [receipt.tx])
-    if not found or not found.get("contractAddress"):
-        raise NodeMisbehaved(f"the receipt of {name}'s creation names no contract", fix="Ask another node.")
-    at = checksum(found["contractAddress"])
+    if at is None:
+        found = sender.connection.rpc.request("eth_getTransactionReceipt", [receipt.tx])
+        if not found or not found.get("contractAddress"):
+            raise NodeMisbehaved(f"the receipt of {name}'s creation names no contract", fix="Ask another node.")
+        at = checksum(found["contractAddress"])
     if not sender.connection.code(at):
         raise SuiteError(f"{name} is not at {at}, where its creation put it", fix="Deploy under another instance name.")
     return at

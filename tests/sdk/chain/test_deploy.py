@@ -15,6 +15,8 @@ deploy
     it refuses before the first transaction              → test_Y3_deploy__changed_bytecode__refuses
   given an administrator
     the deployer holds no role afterwards                → test_Y4_deploy__administrator__deployer_holds_no_role
+  given a chain with the deterministic deployment proxy
+    the directory's address is known before             → test_deploy__proxy_there__directory_address_is_known_before
 suite
   given a contract whose code differs
     it names it and refuses                              → test_suite__modified_code__is_named
@@ -40,7 +42,7 @@ from pathlib import Path
 
 import pytest
 
-from careledger import errors
+from careledger import __version__, errors
 from careledger.chain import deploy as deploying
 from careledger.chain.abi import artifacts
 from careledger.chain.calls import Call
@@ -51,6 +53,7 @@ from careledger.chain.local import LocalChain
 from careledger.chain.sender import Sender
 from careledger.chain.signers import KeySigner
 from careledger.chain.suite import Suite, word
+from careledger.values import checksum, from_hex, keccak
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -103,9 +106,10 @@ def test_Y2_deploy__nonce_taken__stops_before_wrong_wiring(anvil: LocalChain, tm
     with pytest.raises(errors.Replaced) as caught:
         deploy(sender, instance="meddled", progress=meddle)
     assert taken[0].tx in caught.value.message
-    directory = sender.connection.rpc.request(
-        "eth_getTransactionReceipt", [sender.entry("deploy/meddled/SuiteDirectory").newest.hash]
+    manager = sender.connection.rpc.request(
+        "eth_getTransactionReceipt", [sender.entry("deploy/meddled/AccessManager").newest.hash]
     )["contractAddress"]
+    directory = directory_of("meddled", checksum(manager))
     assert Suite.read(anvil.connection, directory).listings == ()
 
 
@@ -153,6 +157,19 @@ def test_Y4_deploy__administrator__deployer_holds_no_role(anvil: LocalChain, tmp
     call = artifacts().load("ParticipantRegistry").encode_call("retire")
     with pytest.raises(errors.ContractError, match="AccessManagedUnauthorized"):
         sender.submit(Call(made.contracts["ParticipantRegistry"], call), key="retire")
+
+
+def directory_of(instance: str, manager: str) -> str:
+    """Where EIP-1014 puts the directory of an instance."""
+    code = artifacts().load("SuiteDirectory").encode_deploy(manager, word(f"CareLedger {instance}"), word(__version__))
+    salt = keccak(f"careledger/{instance}".encode())
+    proxy = from_hex("0x4e59b44847b379578588920ca78fbf26c0b4956c")
+    return checksum("0x" + keccak(b"\xff" + proxy + salt + keccak(code))[12:].hex())
+
+
+def test_deploy__proxy_there__directory_address_is_known_before(anvil: LocalChain, tmp_path: Path) -> None:
+    made = deploy(fresh(anvil, tmp_path), instance="known")
+    assert made.directory == directory_of("known", made.contracts["AccessManager"])
 
 
 def test_suite__modified_code__is_named(anvil: LocalChain, tmp_path: Path) -> None:
