@@ -24,9 +24,30 @@ def _connect() -> Any:
     from careledger import CareLedger
 
     suite = os.environ.get("CARELEDGER_SUITE") or _deployed(ape.chain.chain_id)
-    if not suite:
-        raise LookupError("no suite is deployed on this chain; set CARELEDGER_SUITE to the address of its directory.")
-    return CareLedger.connect(ape.chain.provider.uri, suite=suite)
+    if suite:
+        return CareLedger.connect(ape.chain.provider.uri, suite=suite)
+    if ape.networks.active_provider.network.is_local:
+        return _fresh(ape.chain.provider.uri)
+    raise LookupError("no suite is deployed on this chain; set CARELEDGER_SUITE to the address of its directory.")
+
+
+def _fresh(uri: str) -> Any:
+    """Deploy a suite on a local chain, for its first development account to govern."""
+    import tempfile
+
+    from careledger import CareLedger, Signer
+    from careledger.chain.connection import Connection
+    from careledger.chain.deploy import deploy
+    from careledger.chain.journal import Journal
+    from careledger.chain.local import MNEMONIC
+    from careledger.chain.rpc import Rpc
+    from careledger.chain.sender import Sender
+
+    home, connection = tempfile.mkdtemp(prefix="careledger-console-"), Connection(Rpc(uri))
+    signer = Signer.from_mnemonic(MNEMONIC)
+    journal = Journal.in_folder(home, scope=connection.scope, sender=signer.address)
+    made = deploy(Sender(connection, signer, journal, poll=0.05), instance="console")
+    return CareLedger.connect(connection, suite=made.directory, signer=signer, home=home)
 
 
 def _deployed(chain_id: int) -> str | None:
