@@ -210,23 +210,26 @@ class AccessLogs(Resource):
         )  # fmt: skip
 
     def name_receipt_key(
-        self, custodian: PartyRef, signer: Address, *, key: str | None = None, wait: Wait = "included",
+        self, custodian: PartyRef, *, signer: Address, key: str | None = None, wait: Wait = "included",
         dry_run: bool = False,
     ) -> Receipt[Address] | Prepared:  # fmt: skip
-        """Name a key that the custodian signs receipts with; it counts for ever, so that no receipt is taken back."""
+        """Name an account the custodian signs receipts with. It is never taken back, so that no receipt is either."""
         return self._write(
             "nameReceiptKey", address_of(custodian), signer, value=lambda _: signer, key=key, wait=wait,
             dry_run=dry_run, entry=False,
         )  # fmt: skip
 
-    def is_receipt_key(self, custodian: PartyRef, signer: Address) -> bool:
-        """Whether receipts of a custodian signed with a key count; a reader accepts no other."""
+    def is_receipt_key(self, custodian: PartyRef, *, signer: Address) -> bool:
+        """Whether receipts of this custodian signed by this account count; accept no other."""
         return bool(self._read("isReceiptKey", address_of(custodian), signer, about_patient=False))
 
     def sign_receipt(
         self, custodian: PartyRef, entry: AccessEntry, *, signer: Signer, issued_at: int | None = None
     ) -> SignedTerms[AccessReceipt]:
-        """Sign, as the custodian, that an entry will be in the log; handed out before anything is released."""
+        """Sign, as the custodian, that an entry will be in the log; handed out before anything is released.
+
+        The signer's account must have been named by ``name_receipt_key``, or nobody can report the omission.
+        """
         at = self._care.participants.now() if issued_at is None else issued_at
         return AccessReceipt.of(self.domain, custodian=custodian, entry=entry, issued_at=at).signed_by(signer)
 
@@ -238,11 +241,12 @@ class AccessLogs(Resource):
 
         Raises:
             RecordRegistry_NotDue: The custodian still has time.
+            RecordRegistry_NotReceiptKey: The custodian never named the account that signed.
         """
         digest = bytes32(signed.terms.typed.struct_hash)
         return self._write(
-            "reportOmission", signed.terms.message, signed.signer, signed.signature, value=lambda _: digest, key=key, wait=wait,
-            dry_run=dry_run, entry=False,
+            "reportOmission", signed.terms.message, signed.signer, signed.signature, value=lambda _: digest,
+            key=key, wait=wait, dry_run=dry_run, entry=False,
         )  # fmt: skip
 
     def answer_omission(

@@ -280,10 +280,10 @@ class RecordActs(AccessLogs):
         receipt = self._amend(change, batch, act=key or f"RecordRegistry.error/{record_id}", wait=wait)
         return receipt.with_value(self.status((PartyRef("person", author), Bytes32(commitment), batch)))
 
-    def _amend(self, change: dict[str, Any], proof: Any, *, act: str, wait: Wait, entry: bool = False) -> Receipt[None]:
+    def _amend(self, change: dict[str, Any], proof: Any, *, act: str, wait: Wait) -> Receipt[None]:
         """Send a change of status once."""
         receipt = self._write(
-            "amend", change, proof, value=lambda _: None, key=act, wait=wait, dry_run=False, entry=entry
+            "amend", change, proof, value=lambda _: None, key=act, wait=wait, dry_run=False, entry=False
         )
         assert isinstance(receipt, Receipt)  # noqa: S101  no dry run was asked for
         return receipt

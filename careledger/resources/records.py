@@ -273,7 +273,7 @@ class Records(RecordReading):
             change = amendment(
                 author.address, before.commitment, RecordStatus.SUPERSEDED, replacement=to_hex(new_key().reveal())
             )
-            asked = partial(self._preview, "amend", change, before.proof)
+            asked = partial(self._preview, "amend", change, before.proof, entry=False)
             if dry_run:
                 return asked()
             job = _Job(
@@ -285,7 +285,7 @@ class Records(RecordReading):
         if item.act is None:
             item = self.desk.catalogue.change(item, act="" if key else act)
         change = amendment(author.address, before.commitment, RecordStatus.SUPERSEDED, replacement=item.commitment)
-        receipt = self._amend(change, before.proof, act=act, wait=wait, entry=item.state == "ready")
+        receipt = self._amend(change, before.proof, act=act, wait=wait)
         if receipt.block is not None:
             self.desk.catalogue.anchored(item.record_id)
         return receipt.with_value(SealedRecord.of(item))

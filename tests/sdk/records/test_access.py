@@ -8,6 +8,7 @@ given a custodian's log book
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -86,7 +87,11 @@ def test_report_omission__given_entry_left_out__open_until_answered(
     patient, book = person("patient").care.records, AccessLogBook(dr.ref)
     entry = _fill(book, [ana], dr.ref)[0]
     dr.care.records.state_interval(dr.ref, seconds=3600)
-    signed = dr.care.records.sign_receipt(dr.ref, entry, signer=dr.signer)
+    desk = person("desk").signer  # an account for receipts alone
+    assert not patient.is_receipt_key(dr.ref, signer=desk.address)
+    dr.care.records.name_receipt_key(dr.ref, signer=desk.address)
+    assert patient.is_receipt_key(dr.ref, signer=desk.address)
+    signed = dr.care.records.sign_receipt(dr.ref, entry, signer=desk)
     assert signed.terms.message["leaf"] == to_hex(entry.leaf)
     with pytest.raises(ContractError) as refusal:
         patient.report_omission(signed)
@@ -114,4 +119,8 @@ def test_H15_report_omission__given_receipt_of_another__refused(
     town.chain.increase_time(90_000)
     with pytest.raises(ContractError) as refusal:
         mallory.care.records.report_omission(forged)
+    assert type(refusal.value).__name__ == "RecordRegistry_NotReceiptKey"
+    dr.care.records.name_receipt_key(dr.ref, signer=dr.signer.address)
+    with pytest.raises(ContractError) as refusal:
+        mallory.care.records.report_omission(replace(forged, signer=dr.signer.address))
     assert type(refusal.value).__name__ == "Module_NotSignedBy"
