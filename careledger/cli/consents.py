@@ -11,13 +11,14 @@ import typer
 from careledger.cli.frame import Frame, verb
 from careledger.cli.parameters import address_of, code_of
 from careledger.cli.terms import read_signed, read_terms, recipient, write_signed, write_terms
+from careledger.cli.views import directive_row
 from careledger.codes import ConsentReason, DataClass, Purpose, Role
 from careledger.errors import InputError, Misuse
 from careledger.text import shown
 from careledger.values import Address, PartyRef, plain
 
 if TYPE_CHECKING:
-    from careledger.resources.consents import ConsentReceipt, Directive
+    from careledger.resources.consent_types import ConsentReceipt
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -115,7 +116,7 @@ def list_(
     with frame.client() as care:
         whose = None if patient is None else PartyRef("person", patient)
         found, now = care.consents.list(patient=whose, live=not everything), care.consents.now()
-    rows = [_row(item, now) for item in found]
+    rows = [directive_row(item, now) for item in found]
     if frame.json:
         frame.answer([item.to_json() | {"state": row["state"]} for item, row in zip(found, rows, strict=True)])
     else:
@@ -137,38 +138,11 @@ def show(
 
     Example: careledger consents show --patient 0xA… --to 0xB… --purpose TREAT
     """
+    whom = recipient(to, to_organisation, to_role, jurisdiction)
     with frame.client() as care:
-        whom = recipient(to, to_organisation, to_role, jurisdiction)
         found, now = care.consents.get(PartyRef("person", patient), to=whom, purpose=purpose), care.consents.now()
-    row = _row(found, now)
+    row = directive_row(found, now)
     frame.answer(found.to_json() | {"state": row["state"]} if frame.json else row)
-
-
-def _row(item: Directive, now: int) -> dict[str, Any]:
-    """Return a directive as people read it."""
-    over, early = item.expires_at <= now, item.not_before > now
-    return {
-        "id": item.id,
-        "patient": item.patient.address,
-        "to": _who(item.to),
-        "purpose": item.purpose.word,
-        "permits": [code.word for code in sorted(item.permits)],
-        "denies": [code.word for code in sorted(item.denies)],
-        "from": _time(item.not_before),
-        "until": _time(item.expires_at),
-        "version": item.version,
-        "state": "revoked" if item.revoked else "over" if over else "not yet" if early else "live",
-    }
-
-
-def _who(to: Any) -> str:
-    return f"{to.kind} {to.address}" if isinstance(to, PartyRef) else f"role {to.role.word} in {to.jurisdiction}"
-
-
-def _time(seconds: int) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 # AGREEING
@@ -240,7 +214,7 @@ def sign(
 
     Example: careledger consents sign terms.json --as ana --out signed.json
     """
-    from careledger.resources.consents import ConsentTerms
+    from careledger.resources.consent_types import ConsentTerms
 
     with frame.client(signs=True) as care:
         found = read_terms(care, terms)
@@ -291,7 +265,7 @@ def revoke(
     Example: careledger consents revoke --to 0xB… --purpose TREAT --as ana --key revoke/1
     """
     if signed is not None:
-        _alone(draft or patient or purpose or to or to_organisation or to_role)
+        _alone(draft, patient, purpose, to, to_organisation, to_role)
         options = frame.write_options()
         with frame.client(signs=True) as care:
             frame.receipt(care.consents.revoke_signed(read_signed(care, signed, kind="revoke"), **options))
@@ -327,7 +301,7 @@ def deny(
     """
     denied = {"classes": classes or (), "even_in_emergency": even_in_emergency or ()}
     if signed is not None:
-        _alone(draft or patient or nothing or classes or even_in_emergency)
+        _alone(draft, patient, nothing, classes, even_in_emergency)
         options = frame.write_options()
         with frame.client(signs=True) as care:
             _done(frame, care.consents.deny_signed(read_signed(care, signed, kind="deny"), **options))
@@ -349,8 +323,8 @@ def _done(frame: Frame, receipt: Any) -> None:
     frame.receipt(receipt.with_value(receipt.tx) if isinstance(receipt, Receipt) else receipt)
 
 
-def _alone(other: Any) -> None:
-    if other:
+def _alone(*others: Any) -> None:
+    if any(item is not None and item is not False and item != [] for item in others):
         raise Misuse("a signed file says everything itself", fix="Give --signed FILE alone.")
 
 

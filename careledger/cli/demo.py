@@ -15,7 +15,7 @@ import typer
 
 from careledger.cli import output
 from careledger.cli.frame import Frame, verb
-from careledger.errors import InputError, Misuse, NotFound
+from careledger.errors import FormatError, InputError, Misuse, NotFound
 
 if TYPE_CHECKING:
     from careledger.demo.stage import Stage
@@ -47,6 +47,7 @@ def demo(
 
     Example: careledger demo --patient bundle.json --out demo-files
     """
+    from careledger.chain import background
     from careledger.demo import Story, play
     from careledger.demo.stage import ephemeral, keep_profiles, kept
 
@@ -57,6 +58,7 @@ def demo(
     file = patient or Path(str(resources.files("careledger") / "seeds" / "patients" / "ana-beispiel.json"))
     if not file.is_file():
         raise NotFound(f"there is no file {file.name}", fix="Give --patient a FHIR Bundle.")
+    _check(file)
     folder = out or (Path("careledger-out") if keep else None)
     folder = folder.absolute() if folder else None  # profiles name files in it, and are used from elsewhere
     if folder is not None and folder.exists() and (not folder.is_dir() or (keep and any(folder.iterdir()))):
@@ -65,11 +67,16 @@ def demo(
     teller = _Teller(quiet=frame.json, pause=pause)
     story = Story(teller)
     stage: AbstractContextManager[Stage] = kept(folder) if keep and folder else ephemeral(engine)  # type: ignore[arg-type]
-    with stage as where:
-        teller.say(where.statement)
-        journey = play(where.care, story, patient=file, accounts=where.accounts)
-        if keep and folder:
-            keep_profiles(folder, journey.cast)
+    try:
+        with stage as where:
+            teller.say(where.statement)
+            journey = play(where.care, story, patient=file, accounts=where.accounts)
+            if keep and folder:
+                keep_profiles(folder, journey.cast)
+    except BaseException:
+        if keep and folder and folder.is_dir():  # what was not played to its end is not kept running
+            background.stop(folder)
+        raise
     result = {**story.to_json(), "seconds": round(time.monotonic() - began, 1), "kept": str(folder) if keep else None}
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,6 +87,25 @@ def demo(
     _summary(story, result)
     if keep and folder:
         _what_next(folder, journey)
+
+
+def _check(file: Path) -> None:
+    """Refuse a file that holds nothing to seal before a chain is started for it.
+
+    Raises:
+        FormatError: It is no FHIR, or nothing in it becomes a record.
+    """
+    from careledger.formats import fhir
+
+    fix = "Give --patient a FHIR Bundle about one patient."
+    try:
+        found = any(
+            item.raw and item.becomes == "record" and item.data_classes for item in fhir.read(file, validate=False)
+        )
+    except FormatError as error:
+        raise FormatError(error.message, why=error.why, fix=error.fix or fix) from None
+    if not found:
+        raise FormatError(f"{file.name} holds nothing to seal", fix=fix)
 
 
 class _Teller:

@@ -8,6 +8,7 @@ import typer
 
 from careledger.cli.frame import Frame, verb
 from careledger.cli.parameters import address_of, code_of
+from careledger.cli.views import credential_row
 from careledger.codes import Role
 from careledger.errors import Misuse, NotFound
 from careledger.values import Address, PartyRef, plain
@@ -54,7 +55,7 @@ def show(
         frame.answer({"account": account, "controller": controller, "key": key, "credentials": found})
     else:
         frame.answer({"account": account, "controller": controller, "key": key})
-        frame.table([_row(each) for each in found], columns=_COLUMNS)
+        frame.table([credential_row(each) for each in found], columns=_COLUMNS)
     if not any(each.active for each in found):
         frame.no()
 
@@ -70,7 +71,7 @@ def list_(frame: Frame, role: _Role = None, jurisdiction: _Jurisdiction = None) 
     if frame.json:
         frame.answer(found)
     else:
-        frame.table([_row(each) for each in found], columns=_COLUMNS)
+        frame.table([credential_row(each) for each in found], columns=_COLUMNS)
 
 
 @verb(key_app, "publish", write=True)
@@ -110,21 +111,6 @@ def _credentials(care: Any, who: PartyRef | None, role: Role | None, jurisdictio
         for subject, number, place in seen
         if (role is None or role.value == number) and jurisdiction in (None, place)
     ]
-
-
-def _row(found: Any) -> dict[str, Any]:
-    """Return a credential as people read it."""
-    from datetime import UTC, datetime
-
-    return {
-        "subject": found.subject.address,
-        "role": found.role.word,
-        "jurisdiction": found.jurisdiction,
-        "status": found.status.word,
-        "in force": found.active,
-        "until": datetime.fromtimestamp(found.expires_at, UTC).strftime("%Y-%m-%d"),
-        "issuer": found.issuer,
-    }
 
 
 def _key(found: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import typer
 
 from careledger.cli.frame import Frame, verb
 from careledger.cli.parameters import address_of, bytes32_of, code_of
+from careledger.cli.views import minute
 from careledger.codes import DataClass, LegalBasis, Meaning, RecordStatus
 from careledger.errors import InputError, Misuse, NotFound
 from careledger.text import shown
@@ -164,7 +165,7 @@ def list_(
         frame.answer(found)
         return
     rows = [
-        {"id": item.id, "status": item.status.word, "author": item.author, "anchored": _time(item.anchored_at)}
+        {"id": item.id, "status": item.status.word, "author": item.author, "anchored": minute(item.anchored_at)}
         for item in found
     ]
     frame.table(rows, columns=("id", "status", "author", "anchored"))
@@ -241,16 +242,10 @@ def log(
         frame.answer({"custodian": who.address, **standing, "parts": parts})
     else:
         rows = [
-            {"part": each.part, "first": each.first, "last": each.last, "anchored": _time(each.anchored_at),
+            {"part": each.part, "first": each.first, "last": each.last, "anchored": minute(each.anchored_at),
              "root": each.root} for each in parts
         ]  # fmt: skip
         frame.table(rows, columns=("part", "first", "last", "anchored", "root"))
         frame.note(f"{found['lastEntry']} entries, {found['openOmissions']} open omissions.")
     if int(found["openOmissions"]):
         frame.no()
-
-
-def _time(seconds: int) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC") if seconds else "-"
