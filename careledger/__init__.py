@@ -16,7 +16,7 @@ _HOMES = {
     "Basis": "codes",
     "CareLedger": "client",
     "ConsentReason": "codes",
-    "ConsentReceipt": "resources.consents",
+    "ConsentReceipt": "resources.consent_types",
     "DataClass": "codes",
     "Decision": "values",
     "EmergencyReason": "codes",
@@ -34,7 +34,7 @@ _HOMES = {
     "Reason": "codes",
     "Receipt": "values",
     "Role": "codes",
-    "RoleRef": "resources.consents",
+    "RoleRef": "resources.consent_types",
     "Rule": "codes",
     "Scope": "privacy.pseudonyms",
     "Secret": "redact",
@@ -108,7 +108,7 @@ if TYPE_CHECKING:
     from careledger.privacy.pseudonyms import Scope, Wallet
     from careledger.redact import Secret
     from careledger.resources.base import party
-    from careledger.resources.consents import ConsentReceipt, RoleRef
+    from careledger.resources.consent_types import ConsentReceipt, RoleRef
     from careledger.resources.participants import GuardianSet
     from careledger.resources.scope import Limits
     from careledger.storage import Store

@@ -194,7 +194,13 @@ class ContractError(CareLedgerError):
     default_retry = MEND_INPUT
 
     def __init__(
-        self, message: str, *, args: dict[str, Any] | None = None, why: str = "", fix: str = "", retry: Retry | None = None
+        self,
+        message: str,
+        *,
+        args: dict[str, Any] | None = None,
+        why: str = "",
+        fix: str = "",
+        retry: Retry | None = None,
     ) -> None:
         super().__init__(message, why=why, fix=fix, retry=retry)
         self.values: dict[str, Any] = args or {}

@@ -17,7 +17,7 @@ from careledger.values import Address, PartyRef, from_hex, to_hex
 if TYPE_CHECKING:
     from careledger.client import CareLedger
     from careledger.resources.base import SignedTerms, Terms
-    from careledger.resources.consents import ConsentTerms, RoleRef
+    from careledger.resources.consent_types import ConsentTerms, RoleRef
 
 __all__ = ["read_signed", "read_terms", "recipient", "write_signed", "write_terms"]
 
@@ -38,7 +38,7 @@ def recipient(
     Raises:
         Misuse: None is named, or more than one; or a role without its jurisdiction.
     """
-    from careledger.resources.consents import RoleRef
+    from careledger.resources.consent_types import RoleRef
 
     if sum(item is not None for item in (person, organisation, role)) != 1:
         raise Misuse("there is exactly one recipient", fix=f"Give one of {', '.join(names)}.")
@@ -172,11 +172,11 @@ def _terms(care: CareLedger, data: Any, kind: str | None) -> Terms:
 def _grant_of(typed: Any) -> ConsentTerms:
     """Return a grant's terms from what was signed alone; the receipt stays where it was drafted."""
     from careledger.redact import Secret
-    from careledger.resources import consents
+    from careledger.resources import consent_types as consents
     from careledger.resources.scope import Limits, classes_of, mask_of, pack_directive, scope_word
 
     m = typed.message
-    to, purpose = consents._party_of(m), Purpose[m["purpose"]]
+    to, purpose = consents.party_of(m), Purpose[m["purpose"]]
     permits, denies = classes_of(m["permits"]), classes_of(m["denies"])
     version, start, end = int(m["replaces"]) + 1, int(m["notBefore"]), int(m["expiresAt"])
     word = pack_directive(mask_of(permits), mask_of(denies), start, end, 2 if m["limited"] else 0, version)

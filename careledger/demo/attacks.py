@@ -11,7 +11,7 @@ from careledger.errors import InputError, NotFound
 from careledger.privacy.commitments import RecordOpening, content_hash, new_salt
 from careledger.resources.access import AccessLogBook
 from careledger.resources.base import SignedTerms
-from careledger.resources.consents import ConsentTerms
+from careledger.resources.consent_types import ConsentTerms
 from careledger.resources.record_types import SealedRecord
 from careledger.values import PartyRef, from_hex
 

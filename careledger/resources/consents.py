@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from careledger.chain.abi import encode
 from careledger.chain.typed import TypedData
 from careledger.codes import Basis, ConsentReason, DataClass, Purpose, Reason, Role, Rule, Will
 from careledger.errors import InputError, NotFound
-from careledger.privacy.commitments import commit, new_salt
-from careledger.redact import Secret
+from careledger.privacy.commitments import new_salt
 from careledger.resources.base import Resource, SignedTerms, Terms, address_of
+from careledger.resources.consent_types import (
+    ConsentReceipt,
+    ConsentTerms,
+    Directive,
+    RoleRef,
+    directive_of,
+    document_of,
+    named,
+    parse_scope,
+    party_of,
+    words_of,
+)
 from careledger.resources.scope import (
     ORDINARY,
     SENSITIVE,
@@ -25,7 +34,6 @@ from careledger.resources.scope import (
     scope_word,
     unpack_directive,
 )  # fmt: skip
-from careledger.resources.words import in_words
 from careledger.values import (
     ZERO_ADDRESS,
     Address,
@@ -63,96 +71,6 @@ _DENIAL = (
     ("patient", "address"), ("denied", "string[]"), ("emergencyDenied", "string[]"), ("version", "uint40"),
     ("epoch", "uint32"), ("deadline", "uint40"),
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class RoleRef:
-    """A recipient that is everybody accredited in a role somewhere ("any research institution in Switzerland")."""
-
-    role: Role
-    jurisdiction: int
-    """ISO 3166-1 numeric × 1000 + subdivision."""
-
-
-@dataclass(frozen=True)
-class ConsentReceipt:
-    """What the patient keeps: the whole agreement and the salt that opens its commitment (ISO/IEC TS 27560 fields).
-
-    On chain is ``commitment`` alone. Keep it sealed: whoever holds it can show what was agreed.
-    """
-
-    document: Mapping[str, Any]
-    salt: Secret
-    limits: Limits
-
-    @property
-    def document_commitment(self) -> bytes:
-        """The salted commitment to the document."""
-        text = json.dumps(self.document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-        return commit("careledger.receipt.v1", self.salt, ("bytes", text))
-
-    @property
-    def commitment(self) -> bytes:
-        """What the event carries: the limits' hash over the document's commitment."""
-        return self.limits.opening(self.document_commitment)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return every part, salt included: for sealed storage only."""
-        return {"document": dict(self.document), "salt": to_hex(self.salt.reveal()), "limits": self.limits.to_json()}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ConsentReceipt:
-        """Read what ``to_json`` wrote."""
-        return cls(data["document"], Secret(from_hex(data["salt"]), "salt"), Limits.from_json(data["limits"]))
-
-
-@dataclass(frozen=True)
-class ConsentTerms(Terms):
-    """What a patient is asked to agree to."""
-
-    call: Mapping[str, Any]
-    """The terms as the contract takes them."""
-    receipt: ConsentReceipt
-    patient: PartyRef
-    to: PartyRef | RoleRef
-    purpose: Purpose
-    permits: frozenset[DataClass]
-    denies: frozenset[DataClass]
-    not_before: int
-    expires_at: int
-    version: int
-
-    def in_words(self, language: str = "en") -> str:
-        """Return what the patient reads, in English, German or Chinese (``en``, ``de``, ``zh``).
-
-        Raises:
-            InputError: Another language.
-        """
-        return in_words(self, language)
-
-
-@dataclass(frozen=True)
-class Directive:
-    """A directive as it stands."""
-
-    id: DirectiveId
-    patient: PartyRef
-    to: PartyRef | RoleRef
-    purpose: Purpose
-    permits: frozenset[DataClass]
-    denies: frozenset[DataClass]
-    not_before: int
-    expires_at: int
-    version: int
-    revoked: bool
-    limited: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """Return every field."""
-        from careledger.values import plain
-
-        data: dict[str, Any] = plain({**vars(self)})
-        return data
 
 
 class Consents(Resource):
@@ -195,15 +113,15 @@ class Consents(Resource):
         _, current = self._standing(patient, scope)
         version, found = current["version"] + 1, limits or Limits()
         receipt = ConsentReceipt(
-            _document(patient, to, purpose, permits, denied, start, end, notice), new_salt(), found
+            document_of(patient, to, purpose, permits, denied, start, end, notice), new_salt(), found
         )
         commitment = receipt.commitment
         flags = 2 if found.any else 0
         word = pack_directive(mask_of(permits), mask_of(denied), start, end, flags, version)
         epoch = int(self._care.participants._read("authorityOf", address_of(patient))["epoch"])
         message = {
-            "patient": address_of(patient), **_named(to), "purpose": purpose.name, "permits": _words(permits),
-            "denies": _words(denied), "notBefore": start, "expiresAt": end, "limited": found.any,
+            "patient": address_of(patient), **named(to), "purpose": purpose.name, "permits": words_of(permits),
+            "denies": words_of(denied), "notBefore": start, "expiresAt": end, "limited": found.any,
             "receipt": commitment, "replaces": version - 1, "epoch": epoch,
             "deadline": self.now() + GRANT_DAYS * DAY,
         }  # fmt: skip
@@ -278,7 +196,7 @@ class Consents(Resource):
         _, current = self._standing(patient, scope)
         epoch = int(self._care.participants._read("authorityOf", address_of(patient))["epoch"])
         message = {
-            "patient": address_of(patient), **_named(to), "purpose": purpose.name, "reason": reason.value,
+            "patient": address_of(patient), **named(to), "purpose": purpose.name, "reason": reason.value,
             "version": current["version"], "epoch": epoch, "deadline": self.now() + GRANT_DAYS * DAY,
         }  # fmt: skip
         return Terms(TypedData(self.domain, {"ConsentRevocation": _REVOCATION}, "ConsentRevocation", message))
@@ -288,7 +206,7 @@ class Consents(Resource):
     ) -> Receipt[DirectiveId] | Prepared:
         """Carry a signed revocation to the chain."""
         m = signed.terms.typed.message
-        to, purpose = _party_of(m), Purpose[m["purpose"]]
+        to, purpose = party_of(m), Purpose[m["purpose"]]
         found = self.directive_id(PartyRef("person", m["patient"]), to=to, purpose=purpose, version=m["version"])
         return self._write(
             "revokeSigned", m["patient"], scope_word(to, purpose), m["reason"], m["version"], m["deadline"],
@@ -315,8 +233,8 @@ class Consents(Resource):
         version = int(self._read("standingOf", address_of(patient))["version"])
         epoch = int(self._care.participants._read("authorityOf", address_of(patient))["epoch"])
         message = {
-            "patient": address_of(patient), "denied": _words(frozenset(classes)),
-            "emergencyDenied": _words(frozenset(even_in_emergency)), "version": version, "epoch": epoch,
+            "patient": address_of(patient), "denied": words_of(frozenset(classes)),
+            "emergencyDenied": words_of(frozenset(even_in_emergency)), "version": version, "epoch": epoch,
             "deadline": self.now() + GRANT_DAYS * DAY,
         }  # fmt: skip
         return Terms(TypedData(self.domain, {"StandingDenial": _DENIAL}, "StandingDenial", message))
@@ -357,7 +275,8 @@ class Consents(Resource):
         """
         return self._write(
             "statePolicy", address_of(custodian), as_role.value, jurisdiction, purpose.value, rule.value,
-            mask_of(classes), sum(1 << role.value for role in frozenset(roles)), keccak(legal_reference.encode()), value=lambda _: rule, key=key, wait=wait,
+            mask_of(classes), sum(1 << role.value for role in frozenset(roles)), keccak(legal_reference.encode()),
+            value=lambda _: rule, key=key, wait=wait,
             dry_run=dry_run,
         )  # fmt: skip
 
@@ -420,7 +339,7 @@ class Consents(Resource):
         found, current = self._standing(patient, scope_word(to, purpose))
         if not current["version"]:
             raise NotFound(f"{patient.address} never said anything to this recipient for {purpose.name}")
-        return _directive(DirectiveId(found), patient, to, purpose, current)
+        return directive_of(DirectiveId(found), patient, to, purpose, current)
 
     def list(
         self, *, patient: PartyRef | None = None, to: PartyRef | RoleRef | None = None, live: bool = True
@@ -439,12 +358,12 @@ class Consents(Resource):
             seen.setdefault((event.args["patient"], event.args["scope"]))
         now, found = self.now(), []
         for who, scope in seen:
-            recipient, purpose = _parse_scope(scope)
+            recipient, purpose = parse_scope(scope)
             if to is not None and recipient != to:
                 continue
             party = PartyRef("person", Address(who))
             number, current = self._standing(party, scope)
-            item = _directive(DirectiveId(number), party, recipient, purpose, current)
+            item = directive_of(DirectiveId(number), party, recipient, purpose, current)
             if not live or (not item.revoked and item.expires_at > now):
                 found.append(item)
         return found
@@ -460,7 +379,7 @@ class Consents(Resource):
         """Return what the terms make; its id follows from them, so it is known before a block has it."""
         number = self.directive_id(terms.patient, to=terms.to, purpose=terms.purpose, version=terms.version)
         current = unpack_directive(int(terms.call["word"]))
-        return _directive(number, terms.patient, terms.to, terms.purpose, current)
+        return directive_of(number, terms.patient, terms.to, terms.purpose, current)
 
     def directive_id(self, patient: PartyRef, *, to: PartyRef | RoleRef, purpose: Purpose, version: int) -> DirectiveId:
         """Return keccak256(chain, contract, patient, scope, version)."""
@@ -469,55 +388,3 @@ class Consents(Resource):
         chain = self._care.connection.chain_id
         packed = encode(kinds, (chain, self.address, address_of(patient), scope, version))
         return DirectiveId(to_hex(keccak(packed)))
-
-
-def _directive(
-    number: DirectiveId, patient: PartyRef, to: PartyRef | RoleRef, purpose: Purpose, current: Mapping[str, int]
-) -> Directive:
-    return Directive(
-        number, patient, to, purpose, classes_of(current["permits"]), classes_of(current["denies"]),
-        current["notBefore"], current["expiresAt"], current["version"], bool(current["flags"] & 1),
-        bool(current["flags"] & 2),
-    )  # fmt: skip
-
-
-def _words(classes: frozenset[DataClass]) -> list[str]:
-    return [item.word for item in sorted(classes)]
-
-
-def _named(to: PartyRef | RoleRef) -> dict[str, Any]:
-    """Return how the typed data names a recipient."""
-    if isinstance(to, RoleRef):
-        return {
-            "recipientKind": "role", "recipient": ZERO_ADDRESS, "role": to.role.word, "jurisdiction": to.jurisdiction
-        }  # fmt: skip
-    return {"recipientKind": to.kind, "recipient": to.address, "role": "none", "jurisdiction": 0}
-
-
-def _party_of(message: Mapping[str, Any]) -> PartyRef | RoleRef:
-    if message["recipientKind"] == "role":
-        role = next(item for item in Role if item.word == message["role"])
-        return RoleRef(role, message["jurisdiction"])
-    return PartyRef(message["recipientKind"], message["recipient"])
-
-
-def _parse_scope(scope: str) -> tuple[PartyRef | RoleRef, Purpose]:
-    word = int(scope, 16)
-    kind, purpose = word >> 208 & 0xFF, Purpose(word >> 216)
-    if kind == 3:
-        return RoleRef(Role(word >> 192 & 0xFFFF), word >> 160 & 0xFFFFFFFF), purpose
-    account = Address("0x" + (word & (1 << 160) - 1).to_bytes(20, "big").hex())
-    return PartyRef("person" if kind == 1 else "organisation", account), purpose
-
-
-def _document(
-    patient: PartyRef, to: PartyRef | RoleRef, purpose: Purpose, permits: frozenset[DataClass],
-    denies: frozenset[DataClass], start: int, end: int, notice: Mapping[str, Any] | None,
-) -> dict[str, Any]:  # fmt: skip
-    """Return the consent receipt's fields (ISO/IEC TS 27560:2023, clause 6, by the names of the W3C DPV guide)."""
-    return {
-        "schema_version": "ISO/IEC TS 27560:2023", "pii_principal_id": patient.address, "recipient": _named(to),
-        "purpose": purpose.name, "pii_information": _words(permits), "pii_excluded": _words(denies),
-        "valid_from": start, "valid_until": end, "consent_type": "explicit", "withdrawal": "at any time, by signature",
-        **(notice or {}),
-    }  # fmt: skip

@@ -100,7 +100,8 @@ class Emergencies(Resource):
     ) -> Receipt[Verdict] | Prepared:  # fmt: skip
         """Have the last word on an emergency judged or overdue; as the accreditor of the organisation."""
         return self._write(
-            "settleAppeal", *_named(emergency), verdict.value, self._evidence(evidence), value=lambda _: verdict, key=key or f"appeal/{emergency.id}", wait=wait,
+            "settleAppeal", *_named(emergency), verdict.value, self._evidence(evidence),
+            value=lambda _: verdict, key=key or f"appeal/{emergency.id}", wait=wait,
             dry_run=dry_run, entry=False, content=[emergency.id, verdict.name],
         )  # fmt: skip
 

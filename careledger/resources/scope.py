@@ -12,7 +12,7 @@ from careledger.errors import InputError
 from careledger.values import ZERO_ADDRESS, Address, PartyRef, keccak, to_hex
 
 if TYPE_CHECKING:
-    from careledger.resources.consents import RoleRef
+    from careledger.resources.consent_types import RoleRef
 
 __all__ = [
     "ORDINARY",

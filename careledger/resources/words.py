@@ -10,7 +10,7 @@ from careledger.errors import InputError
 from careledger.values import PartyRef
 
 if TYPE_CHECKING:
-    from careledger.resources.consents import ConsentTerms
+    from careledger.resources.consent_types import ConsentTerms
 
 __all__ = ["LANGUAGES", "in_words"]
 
