@@ -117,11 +117,13 @@ contract ConsentRegistry is IConsentRegistry, Module {
         uint40 deadline,
         bytes calldata signature
     ) external {
-        _requireVersion(version, _directives[_key(patient, scope)].version());
+        bytes32 key = _key(patient, scope);
+        DirectiveWord old = _directives[key];
+        _requireVersion(version, old.version());
         (address controller, uint32 epoch) = _participants.authorityOf(patient);
         bytes32 structHash = ConsentTypes.hash(patient, scope, reason, version, epoch, deadline);
         _requireSigned(controller, structHash, deadline, signature);
-        _revoke(patient, scope, reason);
+        _end(patient, scope, reason, key, old);
     }
 
     /// @inheritdoc IConsentRegistry
@@ -282,10 +284,14 @@ contract ConsentRegistry is IConsentRegistry, Module {
 
     /// @dev Also ends what was signed for this version and not carried yet, so it works where nothing was granted.
     function _revoke(address patient, Scope scope, ConsentReason reason) private {
+        bytes32 key = _key(patient, scope);
+        _end(patient, scope, reason, key, _directives[key]);
+    }
+
+    /// @dev The directive is read once: revoking by signature is not dearer than granting by one either.
+    function _end(address patient, Scope scope, ConsentReason reason, bytes32 key, DirectiveWord old) private {
         if (reason == ConsentReason.None) revert Errors.ConsentRegistry_Missing();
         if (!scope.isKnown()) revert Errors.ConsentRegistry_BadScope(scope);
-        bytes32 key = _key(patient, scope);
-        DirectiveWord old = _directives[key];
         DirectiveId directiveId = _directiveId(patient, scope, old.version());
 
         DirectiveWord next = old.revoked();

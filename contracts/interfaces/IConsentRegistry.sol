@@ -151,7 +151,8 @@ interface IConsentRegistry {
     /// @notice Whether an actor may read classes of a patient's data for a purpose, why, on what basis, and how much.
     /// @dev Reads, at the most: one slot of standing denials, one for the actor as a person, one for the capacity, three of
     /// the participant registry: six. A limited directive adds one each, a base policy one, emergency treatment one, and
-    /// for family and power-of-attorney purposes a guardian's line up to three. Denial beats permission.
+    /// for family and power-of-attorney purposes the patient's account and a guardian's line of up to three.
+    /// Denial beats permission.
     function decide(Request calldata request) external view returns (Answer memory);
 
     /* VIEWS */

@@ -71,6 +71,7 @@ library ConsentTypes {
         }
     }
 
+    /// @dev Written out by hand as well: revoking is never dearer than granting.
     function hash(
         address patient,
         Scope scope,
@@ -78,17 +79,26 @@ library ConsentTypes {
         uint40 version,
         uint32 epoch,
         uint40 deadline
-    ) internal pure returns (bytes32) {
-        bytes32[11] memory words;
-        words[0] = CONSENT_REVOCATION;
-        words[1] = bytes32(uint256(uint160(patient)));
-        (words[2], words[3], words[4], words[5]) = _recipient(scope.recipient());
-        words[6] = Words.ofPurpose(scope.purpose());
-        words[7] = bytes32(uint256(reason));
-        words[8] = bytes32(uint256(version));
-        words[9] = bytes32(uint256(epoch));
-        words[10] = bytes32(uint256(deadline));
-        return keccak256(abi.encode(words));
+    ) internal pure returns (bytes32 structHash) {
+        uint256 word = uint256(Scope.unwrap(scope));
+        (bytes32 kind, bytes32 role) = _kindAndRole(scope.recipient());
+        bytes32 purpose = Words.ofPurpose(word >> 216);
+        bytes32 typeHash = CONSENT_REVOCATION;
+        assembly ("memory-safe") {
+            let m := mload(0x40)
+            mstore(m, typeHash)
+            mstore(add(m, 0x20), and(patient, 0xffffffffffffffffffffffffffffffffffffffff))
+            mstore(add(m, 0x40), kind)
+            mstore(add(m, 0x60), and(word, 0xffffffffffffffffffffffffffffffffffffffff))
+            mstore(add(m, 0x80), role)
+            mstore(add(m, 0xa0), and(shr(160, word), 0xffffffff)) // jurisdiction
+            mstore(add(m, 0xc0), purpose)
+            mstore(add(m, 0xe0), and(reason, 0xff))
+            mstore(add(m, 0x100), and(version, 0xffffffffff))
+            mstore(add(m, 0x120), and(epoch, 0xffffffff))
+            mstore(add(m, 0x140), and(deadline, 0xffffffffff))
+            structHash := keccak256(m, 0x160)
+        }
     }
 
     function hash(
@@ -116,13 +126,6 @@ library ConsentTypes {
     /// @notice The receipt of a directive: its limits and a salted commitment to the document.
     function hash(Limits calldata limits) internal pure returns (bytes32) {
         return keccak256(abi.encode(CONSENT_RECEIPT, limits.author, limits.dataFrom, limits.dataUntil, limits.document));
-    }
-
-    /// @dev Kind, account, role, jurisdiction.
-    function _recipient(Recipient r) private pure returns (bytes32, bytes32, bytes32, bytes32) {
-        (bytes32 kind, bytes32 role) = _kindAndRole(r);
-        uint256 word = uint256(Recipient.unwrap(r));
-        return (kind, bytes32(uint256(uint160(word))), role, bytes32(uint256(uint32(word >> 160))));
     }
 
     /// @dev The role of a person or organisation is the word "none".

@@ -165,7 +165,7 @@ def _(w: World) -> Tx:
 
 @story("custodian states a base policy")
 def _(w: World) -> Tx:
-    said = (w.custodian, Role.Custodian, SWISS, Purpose.TREAT, Rule.PermitUnlessDenied, 0xFFFF, digest("law"))
+    said = (w.custodian, Role.Custodian, SWISS, Purpose.TREAT, Rule.PermitUnlessDenied, 0xFFFF, 4, digest("law"))
     return w.consents.statePolicy(*said, sender=w.custodian)
 
 
@@ -238,8 +238,9 @@ def _(w: World) -> Tx:
 def _(w: World) -> Tx:
     said = {"custodian": w.custodian.address, "entry": 7, "leaf": digest("entry"), "issuedAt": START}
     signature = w.sign(w.custodian, w.records, "AccessReceipt", ACCESS_RECEIPT, said)
+    w.records.nameReceiptKey(w.custodian, w.custodian, sender=w.custodian)
     w.warp(START + 2 * DAY)
-    return w.records.reportOmission(said, signature, sender=w.patient)
+    return w.records.reportOmission(said, w.custodian, signature, sender=w.patient)
 
 
 # PARTICIPANTS
@@ -374,7 +375,7 @@ def _(w: World) -> Tx:
 
 
 def _open(w: World) -> Tx:
-    said = (w.patient, w.practitioner, w.clinic, Role.Provider, SWISS, EmergencyReason.Unconscious)
+    said = (w.patient, w.practitioner, w.clinic, SWISS, EmergencyReason.Unconscious)
     return w.emergencies.openEmergency(*said, sender=w.practitioner)
 
 

@@ -45,9 +45,9 @@ def prepare(world):
             w.consents.grant(terms(w.patient, to, purpose, denies=0), sender=w.patient)
         w.consents.grant(terms(w.patient, to, Purpose.HRESCH, flags=LIMITED), sender=w.patient)
     w.consents.deny(w.patient, HIV, HIV, sender=w.patient)
-    said = (w.custodian, Role.Custodian, SWISS, Purpose.TREAT, Rule.PermitUnlessDenied, 0xFFFF, digest("law"))
+    said = (w.custodian, Role.Custodian, SWISS, Purpose.TREAT, Rule.PermitUnlessDenied, 0xFFFF, 4, digest("law"))
     w.consents.statePolicy(*said, sender=w.custodian)
-    who = (w.patient, w.practitioner, w.clinic, Role.Provider, SWISS, EmergencyReason.Unconscious)
+    who = (w.patient, w.practitioner, w.clinic, SWISS, EmergencyReason.Unconscious)
     w.emergencies.openEmergency(*who, sender=w.practitioner)
     w.guardians.appointGuardian(guardianship(w.patient, w.stranger, depth=2), sender=w.patient)
     act = {"will": 2, "evidence": digest("form")}
@@ -61,7 +61,7 @@ PATHS = {
     "a person": (2, lambda w, house, _: request(w.patient, w.practitioner)),
     "an organisation's practitioner": (6, lambda w, house, _: request(w.patient, w.practitioner, house)),
     "the organisation itself": (5, lambda w, house, _: request(w.patient, w.clinic, house)),
-    "a role": (5, lambda w, house, _: request(w.patient, w.practitioner, role(Role.Practitioner))),
+    "a role": (6, lambda w, house, _: request(w.patient, w.practitioner, role(Role.Practitioner))),
     "a limited directive in both": (
         8, lambda w, house, o: request(
             w.patient, w.practitioner, house, purpose=Purpose.HRESCH, person_limits=o, capacity_limits=o
@@ -69,9 +69,9 @@ PATHS = {
     ),
     "a base policy": (7, lambda w, house, _: request(w.patient, w.practitioner, house, custodian=w.custodian)),
     "an emergency": (7, lambda w, house, _: request(w.patient, w.practitioner, house, purpose=Purpose.ETREAT)),
-    "a guardian": (3, lambda w, house, _: request(w.patient, w.stranger, purpose=Purpose.FAMRQT)),
+    "a guardian": (4, lambda w, house, _: request(w.patient, w.stranger, purpose=Purpose.FAMRQT)),
     "a guardian at the end of a line": (
-        9, lambda w, house, _: request(w.patient, w.practitioner, house, purpose=Purpose.FAMRQT),
+        10, lambda w, house, _: request(w.patient, w.practitioner, house, purpose=Purpose.FAMRQT),
     ),
     "the patient itself": (2, lambda w, house, _: request(w.patient, w.patient)),
 }  # fmt: skip

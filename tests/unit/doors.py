@@ -121,8 +121,8 @@ def who_signs(who: Any) -> Person:
     return getattr(who, "owner", who)
 
 
-def _stale(named: int, current: int) -> Callable[[World, Any], dict[str, Any]]:
-    return lambda world, who: {"named": named, "current": current}
+def _stale(named: int, now: int, called: str = "expected") -> Callable[[World, Any], dict[str, Any]]:
+    return lambda world, who: {"named": named, called: now}
 
 
 DOORS: dict[str, Door] = {
@@ -156,7 +156,7 @@ DOORS: dict[str, Door] = {
             "epoch": 0, "deadline": d,
         },
         lambda w, who, d, s: w.guardians.appointGuardianSigned(guardianship(who, w.insurer), d, s, sender=w.relayer),
-        ("GuardianRegistry_StaleVersion", _stale(0, 1)),
+        ("GuardianRegistry_StaleVersion", _stale(0, 1, "current")),
     ),
     "publishKeySigned": Door(
         lambda w: w.participants, "PublishKey", KEY,

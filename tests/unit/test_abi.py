@@ -68,17 +68,17 @@ ACCOUNTS = """
 """.split()
 CODES = """
     role custodianRole organisationRole jurisdiction status oldStatus newStatus reason capacity will verdict
-    oldVerdict newVerdict basis oldRule newRule rule purpose purposes denied emergencyDenied oldDenied newDenied
-    oldEmergencyDenied newEmergencyDenied classes oldClasses newClasses grantedClasses meaning suite allowed
-    provisional flags permits denies objected endorsed appealed word scope kind
+    oldVerdict newVerdict basis oldRule newRule rule purpose purposes roles denied emergencyDenied oldDenied
+    newDenied oldEmergencyDenied newEmergencyDenied classes oldClasses newClasses grantedClasses meaning suite
+    allowed provisional flags permits denies objected endorsed appealed word scope kind
 """.split()
 COUNTS = """
-    until from since deadline notBefore expiresAt oldExpiresAt newExpiresAt oldUntil newUntil inForceAt quorumAt
-    readyAt oldReadyAt newReadyAt openUntil reviewDue openedAt issuedAt anchoredAt lastAnchorAt reportedAt
-    suspendedUntil atBlock createdAtBlock listedAtBlock retiredAtBlock recoveringUntil version epoch recoveries
-    count number overdue open size first last part entry entries lastEntry anchors openOmissions intervalSeconds
-    oldSeconds newSeconds index quorum largerQuorum waitSeconds approvals partnerNo depth replaces dataFrom
-    dataUntil successorNumber
+    createdAt begunAt until from since deadline notBefore expiresAt oldExpiresAt newExpiresAt oldUntil newUntil
+    inForceAt quorumAt readyAt oldReadyAt newReadyAt openUntil reviewDue openedAt issuedAt anchoredAt
+    lastAnchorAt reportedAt suspendedUntil atBlock createdAtBlock listedAtBlock retiredAtBlock recoveringUntil
+    version epoch recoveries count number overdue open size first last part entry entries lastEntry anchors
+    openOmissions intervalSeconds oldSeconds newSeconds index quorum largerQuorum waitSeconds approvals
+    partnerNo depth replaces dataFrom dataUntil successorNumber
 """.split()
 COMMITMENTS = """
     credentialId affiliationId recoveryId directiveId emergencyId recordId batchId receiptHash evidence link

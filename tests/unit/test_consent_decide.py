@@ -76,6 +76,12 @@ decide
   given a denying policy
     when the patient granted
       it allows
+  given a policy for one role
+    when asked in every role
+      it speaks for that one alone
+  given a denial to a house
+    when the house asks as a role
+      it denies
   given a guardian
     when it asks for its purposes
       it allows but for denials
@@ -395,9 +401,10 @@ def test_decide__given_a_grant_to_a_house__when_another_role_or_place_is_claimed
 LAW = digest("SR 810.1 Art. 7")
 
 
-def state(world, rule, classes=0xFFFF, purpose=Purpose.TREAT):
+def state(world, rule, classes=0xFFFF, purpose=Purpose.TREAT, roles=1 << Role.Provider | 1 << Role.Practitioner):
     who = world.custodian
-    world.consents.statePolicy(who, Role.Custodian, SWISS, purpose, rule, classes, LAW, sender=who)
+    said = (who, Role.Custodian, SWISS, purpose, rule, classes, roles, LAW)
+    world.consents.statePolicy(*said, sender=who)
     return who
 
 
@@ -461,6 +468,24 @@ def test_decide__given_a_denying_policy__when_the_patient_granted__allows(
     for rule in (Rule.DenyUnlessGranted, Rule.BreakGlassOnly):
         custodian = state(world, rule)
         assert answer(world, patient, practitioner, house, custodian=custodian) == ALLOWED
+
+
+@pytest.mark.parametrize("of", [Role.Provider, Role.Practitioner, Role.Insurer])
+def test_decide__given_a_policy_for_one_role__when_asked_in_every_role__speaks_for_that_one_alone(
+    world, patient, practitioner, house, of
+):
+    custodian = state(world, Rule.PermitUnlessDenied, roles=1 << of)
+    by_policy = (Reason.BasePolicy, Basis.BasePolicy, LABS)
+    for capacity, held in ((house, Role.Provider), (role(Role.Practitioner), Role.Practitioner)):
+        expected = by_policy if of == held else NOT_GRANTED
+        assert answer(world, patient, practitioner, capacity, custodian=custodian) == expected
+
+
+def test_decide__given_a_denial_to_a_house__when_the_house_asks_as_a_role__denies(world, patient, clinic, house):
+    world.consents.grant(terms(patient, role(Role.Provider)), sender=patient)
+    assert answer(world, patient, clinic, role(Role.Provider)) == ALLOWED
+    world.consents.grant(terms(patient, house, permits=0, denies=LABS), sender=patient)
+    assert answer(world, patient, clinic, role(Role.Provider)) == refused(Reason.DeniedToCapacity)
 
 
 # GUARDIANS

@@ -75,6 +75,8 @@ grantFor
       it is limited to treatment and payment
     when a steward grants to others
       it may for any purpose
+    when its guardian grants to the steward or itself
+      it is limited as well
   given a guardian
     when it calls for its purpose
       it grants and says who acted
@@ -90,6 +92,9 @@ grantFor
   given the patient claimed
     when the steward calls
       it reverts
+  given a steward with a new key
+    when it grants to that key
+      it is limited
 """
 
 import pytest
@@ -184,7 +189,7 @@ def test_H6_grant__given_a_grant__when_granted_again__supersedes_in_the_same_slo
 @pytest.mark.parametrize("version", [0, 1, 3, (1 << 40) - 1])
 def test_grant__given_a_grant__when_another_version_is_named__reverts(world, patient, clinic, said, version):
     world.consents.grant(said, sender=patient)
-    with reverts("ConsentRegistry_StaleVersion", named=version, current=2):
+    with reverts("ConsentRegistry_StaleVersion", named=version, expected=2):
         world.consents.grant(terms(patient, organisation(clinic), version=version), sender=patient)
 
 
@@ -299,17 +304,17 @@ def test_grantSigned__when_any_role_is_signed_in_its_words__stores(world, patien
 def test_C2_grantSigned__given_carried_and_revoked__when_carried_again__reverts(world, patient, said, relayer):
     signature = world.sign_grant(patient, said)
     world.consents.grantSigned(signature, said, LATER, sender=relayer)
-    with reverts("ConsentRegistry_StaleVersion", named=1, current=2):
+    with reverts("ConsentRegistry_StaleVersion", named=1, expected=2):
         world.consents.grantSigned(signature, said, LATER, sender=relayer)
     world.consents.revoke(patient, said["scope"], ConsentReason.PatientRequest, sender=patient)
-    with reverts("ConsentRegistry_StaleVersion", named=1, current=3):
+    with reverts("ConsentRegistry_StaleVersion", named=1, expected=3):
         world.consents.grantSigned(signature, said, LATER, sender=relayer)
 
 
 def test_C2_grantSigned__given_revoked_before_it_was_carried__when_carried__reverts(world, patient, said, relayer):
     signature = world.sign_grant(patient, said)
     world.consents.revoke(patient, said["scope"], ConsentReason.PatientRequest, sender=patient)
-    with reverts("ConsentRegistry_StaleVersion", named=1, current=2):
+    with reverts("ConsentRegistry_StaleVersion", named=1, expected=2):
         world.consents.grantSigned(signature, said, LATER, sender=relayer)
 
 
@@ -317,7 +322,7 @@ def test_C14_grantSigned__when_a_front_runner_carries_it__has_the_same_effect(wo
     signature = world.sign_grant(patient, said)
     tx = world.consents.grantSigned(signature, said, LATER, sender=stranger)
     assert tx.events == [granted(world, said)]
-    with reverts("ConsentRegistry_StaleVersion", named=1, current=2):
+    with reverts("ConsentRegistry_StaleVersion", named=1, expected=2):
         world.consents.grantSigned(signature, said, LATER, sender=relayer)
 
 
@@ -476,3 +481,23 @@ def test_grantFor__given_the_patient_claimed__when_the_steward_calls__reverts(wo
 def test_C1_grant__given_the_zero_address__when_anybody_grants_for_it__reverts(world, clinic, stranger):
     with reverts("ConsentRegistry_NotAuthorised", patient=ZERO, caller=stranger):
         world.consents.grant(terms(ZERO, organisation(clinic)), sender=stranger)
+
+
+def test_grantFor__given_a_held_account__when_its_guardian_grants_to_the_steward_or_itself__is_limited_as_well(
+    world, held, steward, insurer
+):
+    said = guardianship(held, insurer, purposes=Purpose.FAMRQT.mask | Purpose.TREAT.mask)
+    world.guardians.appointGuardianFor(said, PAPER, sender=steward)
+    for to in (organisation(steward), person(insurer)):
+        with reverts("ConsentRegistry_StewardLimit", steward=steward, recipient=h32(to), purpose=Purpose.FAMRQT):
+            world.consents.grantFor(terms(held, to, Purpose.FAMRQT), PAPER, sender=insurer)
+        assert world.consents.grantFor(terms(held, to, Purpose.TREAT), PAPER, sender=insurer).events
+
+
+def test_grantFor__given_a_steward_with_a_new_key__when_it_grants_to_that_key__is_limited(
+    world, held, steward, relayer
+):
+    world.participants.changeController(steward, relayer, sender=steward)
+    to = person(relayer)
+    with reverts("ConsentRegistry_StewardLimit", steward=steward, recipient=h32(to), purpose=Purpose.HRESCH):
+        world.consents.grantFor(terms(held, to, Purpose.HRESCH), PAPER, sender=relayer)

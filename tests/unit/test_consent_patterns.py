@@ -28,6 +28,8 @@ decide
       it denies (C13)
     when the wrong one asks
       it denies (C12)
+    when the person is denied by name
+      it denies
   given the pattern deny all but break glass
     when asked
       it only the emergency opens
@@ -103,7 +105,7 @@ def house(clinic):
 def opened(world, patient, practitioner, clinic):
     """An emergency of the practitioner for the patient is open."""
     world.emergencies.openEmergency(
-        patient, practitioner, clinic, Role.Provider, SWISS, EmergencyReason.Unconscious, sender=practitioner
+        patient, practitioner, clinic, SWISS, EmergencyReason.Unconscious, sender=practitioner
     )
 
 
@@ -223,18 +225,30 @@ def test_C12_decide__given_an_emergency__when_the_wrong_one_asks__denies(
     assert reason(world, patient, stranger, house, purpose=ETREAT)[0] == Reason.CapacityNotHeld
 
 
+def test_decide__given_an_emergency__when_the_person_is_denied_by_name__denies(
+    world, patient, practitioner, house, opened
+):
+    world.consents.grant(terms(patient, person(practitioner), ETREAT, permits=0, denies=HIV), sender=patient)
+    assert reason(world, patient, practitioner, house, purpose=ETREAT, classes=HIV) == (Reason.DeniedToPerson, 0)
+    both = reason(world, patient, practitioner, house, purpose=ETREAT, classes=HIV | LABS)
+    assert both == (Reason.DeniedToPerson, LABS)
+    assert reason(world, patient, practitioner, house, purpose=ETREAT) == (Reason.BreakGlass, LABS)
+
+
 # IHE PRIVACY CONSENT ON FHIR
 
 
 def policy(world, rule, purpose=Purpose.TREAT, classes=ORDINARY):
     who = world.custodian
-    world.consents.statePolicy(who, Role.Custodian, SWISS, purpose, rule, classes, digest("law"), sender=who)
+    world.consents.statePolicy(
+        who, Role.Custodian, SWISS, purpose, rule, classes, 1 << Role.Provider, digest("law"), sender=who
+    )
     return who
 
 
 def open_glass(world, patient, practitioner, clinic):
     world.emergencies.openEmergency(
-        patient, practitioner, clinic, Role.Provider, SWISS, EmergencyReason.ThreatToLife, sender=practitioner
+        patient, practitioner, clinic, SWISS, EmergencyReason.ThreatToLife, sender=practitioner
     )
 
 

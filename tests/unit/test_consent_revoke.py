@@ -24,6 +24,8 @@ revoke
   given the registry retired
     when the patient calls
       it ends it (C11)
+  when the scope is malformed
+    it reverts
 revokeSigned
   given a grant
     when anybody carries it
@@ -87,8 +89,8 @@ statePolicy
   when terms are incomplete
     it reverts
   given the registry retired
-    when called
-      it reverts
+    when stated
+      it only closing rules pass (C11)
 """
 
 import pytest
@@ -207,7 +209,7 @@ def test_revoke__given_nothing_granted__when_the_patient_calls__ends_what_was_si
 ):
     tx = world.consents.revoke(patient, said["scope"], ASKED, sender=patient)
     assert tx.events == [revoked(world, patient.address, said["scope"], ended=0)]
-    with reverts("ConsentRegistry_StaleVersion", named=1, current=2):
+    with reverts("ConsentRegistry_StaleVersion", named=1, expected=2):
         world.consents.grant(said, sender=patient)
 
 
@@ -272,7 +274,7 @@ def test_revokeSigned__given_a_newer_grant__when_an_older_version_is_named__reve
 ):
     signature = world.sign_revocation(patient, patient, given_grant["scope"], ASKED, 1)
     world.consents.grant(terms(patient, organisation(clinic), version=2), sender=patient)
-    with reverts("ConsentRegistry_StaleVersion", named=1, current=2):
+    with reverts("ConsentRegistry_StaleVersion", named=1, expected=2):
         world.consents.revokeSigned(
             patient, given_grant["scope"], ASKED, 1, LATER, signature, sender=relayer
         )
@@ -377,7 +379,7 @@ def test_denySigned__when_anybody_carries_it__denies(world, patient, relayer, de
 def test_denySigned__given_another_version__when_carried__reverts(world, patient, relayer):
     signature = world.sign_denial(patient, patient, LABS, 0, 0)
     world.consents.deny(patient, LABS, LABS, sender=patient)
-    with reverts("ConsentRegistry_StaleVersion", named=0, current=1):
+    with reverts("ConsentRegistry_StaleVersion", named=0, expected=1):
         world.consents.denySigned(patient, LABS, 0, 0, LATER, signature, sender=relayer)
 
 
@@ -429,23 +431,19 @@ def test_denyFor__given_a_held_account__when_incomplete_or_unknown__reverts(worl
 def state(world, who, sender=None, **changed):
     said = {
         "role": Role.Custodian, "jurisdiction": SWISS, "purpose": Purpose.TREAT, "rule": Rule.PermitUnlessDenied,
-        "classes": 0xFFFF, "law": LAW, **changed,
+        "classes": 0xFFFF, "roles": 1 << Role.Provider, "law": LAW, **changed,
     }  # fmt: skip
     return world.consents.statePolicy(who, *said.values(), sender=sender or who)
 
 
 def test_statePolicy__when_a_custodian_or_provider_calls__states_and_reports_old_and_new(world, custodian, clinic):
-    tx = state(world, custodian)
     said = {"custodian": custodian.address, "jurisdiction": SWISS, "purpose": Purpose.TREAT, "legalReference": LAW}
-    assert tx.events == [
-        ("BasePolicyStated", {**said, "oldRule": 0, "newRule": 2, "oldClasses": 0, "newClasses": 0xFFFF})
-    ]
-    tx = state(world, custodian, rule=Rule.BreakGlassOnly, classes=0)
-    assert tx.events == [
-        ("BasePolicyStated", {**said, "oldRule": 2, "newRule": 3, "oldClasses": 0xFFFF, "newClasses": 0})
-    ]
+    roles = 1 << Role.Provider
+    for old, new, classes in ((0, Rule.PermitUnlessDenied, 0xFFFF), (2, Rule.BreakGlassOnly, 0)):
+        values = {**said, "oldRule": old, "newRule": new, "classes": classes, "roles": roles}
+        assert state(world, custodian, rule=new, classes=classes).events == [("BasePolicyStated", values)]
     policy = world.consents.policyOf(custodian, SWISS, Purpose.TREAT)
-    assert policy == {"rule": 3, "classes": 0, "since": START, "jurisdiction": SWISS}
+    assert policy == {"rule": 3, "classes": 0, "roles": roles, "since": START}
     assert state(world, clinic, role=Role.Provider).events
 
 
@@ -476,7 +474,17 @@ def test_statePolicy__when_terms_are_incomplete__reverts(world, custodian):
         state(world, custodian, law=NOTHING)
 
 
-def test_statePolicy__given_the_registry_retired__when_called__reverts(world, custodian):
+def test_C11_statePolicy__given_the_registry_retired__when_stated__only_closing_rules_pass(world, custodian):
+    state(world, custodian)
     world.consents.retire(sender=world.governor)
-    with reverts("Module_Retired", module=world.consents):
-        state(world, custodian)
+    for rule in (Rule.PermitUnlessDenied, Rule.RequiredByLaw):
+        with reverts("Module_Retired", module=world.consents):
+            state(world, custodian, rule=rule)
+    for rule in (Rule.DenyUnlessGranted, Rule.BreakGlassOnly):
+        assert state(world, custodian, rule=rule).events
+
+
+def test_revoke__when_the_scope_is_malformed__reverts(world, patient):
+    for odd in (scope(0), scope(organisation(world.clinic), 24)):
+        with reverts("ConsentRegistry_BadScope", scope=odd):
+            world.consents.revoke(patient, odd, ASKED, sender=patient)

@@ -30,6 +30,9 @@ openEmergency
   given the registry retired
     when opened
       it reverts
+  given a house of the practitioners own
+    when opened for it
+      it reverts (C12)
 reviewEmergency
   given an open one
     when the officer finds it justified
@@ -62,9 +65,15 @@ settleAppeal
   given two unjustified ones
     when one is overturned
       it stays suspended
-  when anybody but its accreditor calls or elsewhere
+  when anybody but its accreditor calls
     it reverts
+  given the accreditor was dismissed
+    when it calls
+      it reverts
   given an overdue one
+    when the accreditor speaks
+      it is judged and counts down
+  given an unreviewed one
     when settled before any verdict
       it reverts
 emergency
@@ -104,7 +113,7 @@ JUSTIFIED, UNJUSTIFIED = Verdict.Justified, Verdict.Unjustified
 def open_(world, sender=None, **changed):
     said = {
         "patient": world.patient, "practitioner": world.practitioner, "organisation": world.clinic,
-        "role": Role.Provider, "jurisdiction": SWISS, "reason": EmergencyReason.Unconscious, **changed,
+        "jurisdiction": SWISS, "reason": EmergencyReason.Unconscious, **changed,
     }  # fmt: skip
     return world.emergencies.openEmergency(*said.values(), sender=sender or said["practitioner"])
 
@@ -118,8 +127,8 @@ def mark(world, number=1, sender=None):
     return world.emergencies.markOverdue(world.patient, world.practitioner, number, sender=sender or world.stranger)
 
 
-def settle(world, verdict, *, number=1, evidence=EVIDENCE, sender=None, of=Role.Provider, where=SWISS):
-    who = (world.patient, world.practitioner, number, of, where)
+def settle(world, verdict, *, number=1, evidence=EVIDENCE, sender=None):
+    who = (world.patient, world.practitioner, number)
     return world.emergencies.settleAppeal(*who, verdict, evidence, sender=sender or world.accreditor)
 
 
@@ -176,7 +185,7 @@ def test_C12_H10_openEmergency__when_an_accredited_practitioner_gives_a_reason__
     assert tx.value == emergency_id(world)
     stored = {"organisation": world.clinic.address, "openedAt": START, "reason": reason, "verdict": 0}
     found = world.emergencies.emergencyOf(world.patient, world.practitioner, 1)
-    assert found["emergency"] == {**stored, "appealed": False, "number": 1}
+    assert found["emergency"] == {**stored, "appealed": False, "jurisdiction": SWISS}
     assert (found["until"], found["reviewDue"]) == (START + WINDOW, START + REVIEW)
     assert world.emergencies.isOpen(world.patient, world.practitioner)
     count = {"count": 1, "openUntil": START + WINDOW}
@@ -217,8 +226,6 @@ def test_C12_openEmergency__when_the_organisation_is_not_its_own_or_not_active__
 ):
     with reverts("EmergencyRegistry_NotAccredited", account=hospital, role=Role.Provider, jurisdiction=SWISS):
         open_(world, organisation=hospital)
-    with reverts("EmergencyRegistry_NotAccredited", account=clinic, role=Role.Insurer, jurisdiction=SWISS):
-        open_(world, role=Role.Insurer)
     world.participants.endAffiliation(clinic, practitioner, StatusReason.Requested, sender=clinic)
     with reverts("EmergencyRegistry_NotAccredited", account=clinic, role=Role.Provider, jurisdiction=SWISS):
         open_(world)
@@ -377,21 +384,42 @@ def test_settleAppeal__given_two_unjustified_ones__when_one_is_overturned__stays
     assert world.emergencies.suspendedUntil(practitioner) == 0
 
 
-def test_settleAppeal__when_anybody_but_its_accreditor_calls_or_elsewhere__reverts(
-    world, accreditor, officer, given_open
-):
+def test_settleAppeal__when_anybody_but_its_accreditor_calls__reverts(world, officer, given_open):
     review(world, UNJUSTIFIED)
-    for who, of, where in (
-        (officer, Role.Provider, SWISS), (world.practitioner, Role.Provider, SWISS),
-        (accreditor, Role.Insurer, SWISS), (accreditor, Role.Provider, CALIFORNIA),
-    ):  # fmt: skip
-        with reverts("EmergencyRegistry_NotAccredited", account=who, role=of, jurisdiction=where):
-            settle(world, JUSTIFIED, sender=who, of=of, where=where)
+    for who in (officer, world.practitioner, world.governor, world.stranger):
+        with reverts("EmergencyRegistry_NotAccredited", account=who, role=Role.Provider, jurisdiction=SWISS):
+            settle(world, JUSTIFIED, sender=who)
 
 
-def test_settleAppeal__given_an_overdue_one__when_settled_before_any_verdict__reverts(world, given_overdue):
+def test_settleAppeal__given_the_accreditor_was_dismissed__when_it_calls__reverts(world, accreditor, given_open):
+    review(world, UNJUSTIFIED)
+    day = START + 8 * DAY
+    said = (accreditor, Role.Provider, SWISS, day, StatusReason.CriteriaNotMet)
+    world.participants.dismissAccreditor(*said, sender=world.governor)
+    world.warp(day)
+    with reverts("EmergencyRegistry_NotAccredited", account=accreditor, role=Role.Provider, jurisdiction=SWISS):
+        settle(world, JUSTIFIED)
+
+
+def test_settleAppeal__given_an_overdue_one__when_the_accreditor_speaks__is_judged_and_counts_down(
+    world, clinic, given_overdue
+):
+    assert settle(world, UNJUSTIFIED).event("EmergencyAppealed")["oldVerdict"] == Verdict.Overdue
+    assert world.emergencies.deskOf(clinic)["overdue"] == 0
+    assert world.emergencies.suspendedUntil(world.practitioner) == START + REVIEW + SUSPENSION
+
+
+def test_settleAppeal__given_an_unreviewed_one__when_settled_before_any_verdict__reverts(world, given_open):
     with reverts("EmergencyRegistry_State", step=EmergencyStep.NotJudged):
         settle(world, JUSTIFIED)
+
+
+def test_C12_openEmergency__given_a_house_of_the_practitioners_own__when_opened_for_it__reverts(
+    world, clinic, practitioner
+):
+    world.participants.changeController(clinic, practitioner, sender=clinic)
+    with reverts("EmergencyRegistry_NotAccredited", account=clinic, role=Role.Provider, jurisdiction=SWISS):
+        open_(world)
 
 
 @pytest.mark.parametrize("verdict, evidence", [(0, EVIDENCE), (1, EVIDENCE), (2, NOTHING)])
@@ -412,11 +440,11 @@ STATES = {
     "judged late": ["open", "late", "mark", "review"], "appealed": ["open", "late", "review", "settle"],
 }  # fmt: skip
 LEGAL = {
-    ("open", "review"), ("overdue", "review"), ("judged", "settle"), ("judged late", "settle"),
+    ("open", "review"), ("overdue", "review"), ("overdue", "settle"), ("judged", "settle"), ("judged late", "settle"),
 }  # fmt: skip
 REFUSED = {
     ("open", "mark"): EmergencyStep.NotDue, ("open", "settle"): EmergencyStep.NotJudged,
-    ("overdue", "mark"): EmergencyStep.AlreadyMarked, ("overdue", "settle"): EmergencyStep.NotJudged,
+    ("overdue", "mark"): EmergencyStep.AlreadyMarked,
     ("judged", "review"): EmergencyStep.AlreadyJudged, ("judged", "mark"): EmergencyStep.AlreadyJudged,
     ("judged late", "review"): EmergencyStep.AlreadyJudged, ("judged late", "mark"): EmergencyStep.AlreadyJudged,
     ("appealed", "review"): EmergencyStep.AlreadyJudged, ("appealed", "mark"): EmergencyStep.AlreadyJudged,

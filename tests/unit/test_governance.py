@@ -284,11 +284,11 @@ ENTRIES = {
     "ParticipantRegistry.openHeld": lambda w: (held_terms(w.steward, w.stranger), PAPER),
     "GuardianRegistry.appointGuardian": lambda w: (guardianship(w.governor, w.stranger),),
     "EmergencyRegistry.openEmergency": lambda w: (
-        w.patient, w.practitioner, w.clinic, Role.Provider, SWISS, EmergencyReason.Unconscious,
+        w.patient, w.practitioner, w.clinic, SWISS, EmergencyReason.Unconscious,
     ),
     "ConsentRegistry.grantFor": lambda w: (terms(w.patient, organisation(w.clinic)), PAPER),
     "ConsentRegistry.statePolicy": lambda w: (
-        w.custodian, Role.Custodian, SWISS, Purpose.TREAT, Rule.PermitUnlessDenied, LABS, digest("law"),
+        w.custodian, Role.Custodian, SWISS, Purpose.TREAT, Rule.PermitUnlessDenied, LABS, 4, digest("law"),
     ),
     "RecordRegistry.anchorBatch": lambda w: (w.governor, digest("root"), 3, Meaning.Authored),
 }  # fmt: skip
@@ -300,7 +300,8 @@ def test_C11_retire__given_every_module_retired__when_an_entry_is_called__revert
         module.retire(sender=world.governor)
     contract, function = contract_of(world, key)
     with reverts("Module_Retired", module=contract):
-        getattr(contract, function)(*ENTRIES[key](world), sender=world.governor)
+        sender = world.custodian if function == "statePolicy" else world.governor
+        getattr(contract, function)(*ENTRIES[key](world), sender=sender)
 
 
 def test_C11_retire__given_every_module_retired__when_a_patient_grants_or_an_author_anchors__is_not_stopped(

@@ -79,6 +79,13 @@ isGuardian
   given two who would appoint each other
     when asked
       it no circle holds (C7)
+  given a claimed account
+    when those appointed before ask
+      it hold nothing (C9)
+capacityFor
+  given a guardian whose key was changed
+    when either key acts
+      it neither does (K6)
 """
 
 import pytest
@@ -439,3 +446,32 @@ def test_C7_isGuardian__given_two_who_would_appoint_each_other__when_asked__no_c
     with reverts("GuardianRegistry_NotAuthorised", patient=patient, caller=aunt):
         appoint_for(world, patient, mother, aunt, replaces=2)
     assert not is_guardian(world, patient, aunt)
+
+
+# A NEW LIFE
+
+
+def test_C9_isGuardian__given_a_claimed_account__when_those_appointed_before_ask__hold_nothing(
+    world, held, steward, mother, custodian, patient
+):
+    appoint_for(world, held, mother, steward, depth=2)
+    world.participants.claimHeld(held_terms(steward, custodian), patient, 0, b"", sender=custodian)
+    assert not is_guardian(world, held, mother)
+    assert world.guardians.guardianshipOf(held, mother)["until"] == 0
+    with reverts("GuardianRegistry_NotAuthorised", patient=held, caller=mother):
+        appoint_for(world, held, world.insurer, mother)
+    assert world.guardians.appointGuardian(guardianship(held, mother), sender=patient).events
+
+
+def test_K6_capacityFor__given_a_guardian_whose_key_was_changed__when_either_key_acts__neither_does(
+    world, patient, mother, aunt
+):
+    appoint(world, patient, mother, depth=2)
+    world.participants.changeController(mother, aunt, sender=mother)
+    for who in (mother, aunt):
+        assert world.guardians.capacityFor(patient, who, FAMRQT) == 0
+        with reverts("GuardianRegistry_NotAuthorised", patient=patient, caller=who):
+            appoint_for(world, patient, world.insurer, who)
+        with reverts("GuardianRegistry_NotAuthorised", patient=patient, caller=who):
+            end(world, patient, mother, who)
+    assert end(world, patient, mother, patient).events

@@ -13,6 +13,8 @@ affiliate
   given one running
     when another begins before its end
       it reverts
+    when the next is carried before its end
+      it reverts
   given the registry retired
     when called
       it reverts
@@ -113,6 +115,15 @@ def test_affiliate__given_one_ended__when_the_same_terms_are_carried_again__reve
 def test_affiliate__given_one_running__when_another_begins_before_its_end__reverts(world, clinic, practitioner):
     with reverts("ParticipantRegistry_TermsUsed", start=START + YEAR, mustBeAfter=START + YEAR):
         affiliate(world, affiliation(clinic, practitioner, since=START + YEAR, until=START + 2 * YEAR), clinic)
+
+
+def test_affiliate__given_one_running__when_the_next_is_carried_before_its_end__reverts(world, clinic, practitioner):
+    terms = affiliation(clinic, practitioner, since=START + YEAR + 1, until=START + 2 * YEAR, deadline=START + 2 * YEAR)
+    signature = world.sign_affiliation(practitioner, terms)
+    with reverts("ParticipantRegistry_TermsUsed", start=START + YEAR + 1, mustBeAfter=START + YEAR):
+        affiliate(world, terms, clinic, b"", signature)
+    world.warp(START + YEAR)
+    assert affiliate(world, terms, clinic, b"", signature).events
 
 
 def test_affiliate__given_the_registry_retired__when_called__reverts(world, hospital, doctor):

@@ -15,6 +15,9 @@ admitAccreditor
   given the registry retired
     when called
       it reverts
+  given one running
+    when its start would move later
+      it reverts
 dismissAccreditor
   when governance gives notice
     it ends it on that day
@@ -56,6 +59,11 @@ issueCredential
   given the registry retired
     when called
       it reverts
+  when an accreditor accredits itself
+    it reverts
+  given the issuer of a live one was dismissed
+    when another issues
+      it replaces it
 renewCredential
   given an active one
     when its issuer calls
@@ -69,6 +77,9 @@ renewCredential
       it reverts
   given the issuer dismissed or the registry retired
     when called
+      it reverts
+  given an expired one
+    when its issuer calls
       it reverts
 setCredentialStatus
   when every status is asked from every other
@@ -448,3 +459,44 @@ def test_isActive__given_a_credential__when_asked_at_its_borders__holds_from_the
     for time, expected in ((9, False), (10, True), (19, True), (20, False)):
         world.warp(START + time)
         assert active(world, doctor) == expected
+
+
+# WHAT AN ACCREDITOR'S TIME COMES TO
+
+
+def test_admitAccreditor__given_one_running__when_its_start_would_move_later__reverts(world, board):
+    window = {"from": START + 1, "until": START + 2 * YEAR, "latest": (1 << 40) - 1}
+    with reverts("ParticipantRegistry_BadWindow", **window):
+        admit(world, board, start=START + 1, until=START + 2 * YEAR)
+    world.warp(START + YEAR)
+    assert admit(world, board, start=START + YEAR, until=START + 2 * YEAR).events
+
+
+def test_issueCredential__when_an_accreditor_accredits_itself__reverts(world, accreditor):
+    with reverts("ParticipantRegistry_Missing"):
+        issue(world, credential(accreditor, accreditor, PRACTITIONER), accreditor)
+
+
+def test_issueCredential__given_the_issuer_of_a_live_one_was_dismissed__when_another_issues__replaces_it(
+    world, board, doctor, accreditor
+):
+    world.accredit(doctor, PRACTITIONER)
+    dismiss(world, accreditor, START + 8 * DAY)
+    terms = credential(board, doctor, PRACTITIONER, notBefore=START + DAY, deadline=START + 9 * DAY)
+    for day, replaced in ((8 * DAY - 1, False), (8 * DAY, True)):
+        world.warp(START + day)
+        signature = world.sign_credential(doctor, terms)
+        if replaced:
+            tx = issue(world, terms, board, b"", signature)
+            assert tx.event("CredentialIssued")["previousIssuer"] == accreditor.address
+        else:
+            with reverts("ParticipantRegistry_CredentialLive", issuer=accreditor, expiresAt=START + 2 * YEAR):
+                issue(world, terms, board, b"", signature)
+
+
+def test_renewCredential__given_an_expired_one__when_its_issuer_calls__reverts(world, doctor):
+    world.accredit(doctor, PRACTITIONER, expiresAt=START + 100)
+    world.warp(START + 100)
+    window = {"from": START + 100, "until": START + YEAR, "latest": START + 100 + MAX_TERM}
+    with reverts("ParticipantRegistry_BadWindow", **window):
+        renew(world, doctor, START + YEAR)

@@ -36,9 +36,14 @@ claimHeld
       it reverts
     when no controller is named
       it reverts
-  given none or claimed or closed
+    when it would control itself
+      it reverts
+  given none opened
     when called
       it reverts
+  given a closed provisional account
+    when the patient claims
+      it is claimed
   given a claimed account
     when claimed again
       it reverts
@@ -250,16 +255,23 @@ def test_claimHeld__given_a_held_account__when_no_controller_is_named__reverts(w
         claim(world, said, ZERO)
 
 
-def test_claimHeld__given_none_or_claimed_or_closed__when_called__reverts(
-    world, said, patient, steward, given_provisional
-):
+def test_claimHeld__given_none_opened__when_called__reverts(world, said, patient):
     subject = world.participants.heldAddress(said)
     with reverts("ParticipantRegistry_NotHeld", subject=subject):
         claim(world, said, patient)
-    provisional = {**said, "provisional": True}
+
+
+def test_claimHeld__given_a_closed_provisional_account__when_the_patient_claims__is_claimed(
+    world, said, patient, steward, given_provisional
+):
     world.participants.closeProvisional(given_provisional, LINK, PAPER, sender=steward)
-    with reverts("ParticipantRegistry_NotHeld", subject=given_provisional):
-        claim(world, provisional, patient)
+    tx = claim(world, {**said, "provisional": True}, patient)
+    assert tx.events == claimed(given_provisional, steward.address, patient.address)
+
+
+def test_claimHeld__given_a_held_account__when_it_would_control_itself__reverts(world, said, given_held):
+    with reverts("ParticipantRegistry_Missing"):
+        claim(world, said, given_held)
 
 
 def test_claimHeld__given_a_claimed_account__when_claimed_again__reverts(world, said, patient, given_held):

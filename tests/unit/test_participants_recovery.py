@@ -37,6 +37,11 @@ approveRecovery
       it reverts
   when no controller is named
     it reverts
+  given a proposal without quorum
+    when thirty days passed
+      it begins anew
+  when the deadline is more than thirty days away
+    it reverts
 executeRecovery
   given a quorum
     when the wait is over
@@ -80,9 +85,14 @@ objectToRecovery
     when objected
       it reverts
 endorseRecovery
-  given a proposal
+  given an objection
     when an accreditor of stewards calls
       it adds its word once
+  given no objection
+    when an accreditor calls
+      it reverts
+  when somebody speaks for an accreditor
+    it reverts
   when anybody else or elsewhere
     it reverts
   given no proposal
@@ -90,13 +100,13 @@ endorseRecovery
       it reverts
   given no quorum
     when endorsed
-      it does not replace it
+      it reverts
 """
 
 import pytest
 
 from tests.chainkit import NOTHING, START, ZERO, Person, reverts
-from tests.words import CALIFORNIA, DAY, SWISS, YEAR, RecoveryStep, Role, digest, organisation, terms
+from tests.words import CALIFORNIA, DAY, SWISS, RecoveryStep, Role, digest, organisation, terms
 from tests.world import APPROVAL, LATER, NO_TERMS, Circle
 
 WAIT = 3 * DAY
@@ -149,7 +159,8 @@ def object_(world, subject, new, sender):
 
 
 def endorse(world, subject, new, sender=None, where=SWISS):
-    return world.participants.endorseRecovery(subject, new, where, sender=sender or world.accreditor)
+    by = sender or world.accreditor
+    return world.participants.endorseRecovery(subject, new, by, where, sender=by)
 
 
 def recovery(world, subject, new):
@@ -244,10 +255,12 @@ def test_approveRecovery__when_guardians_approve__counts_and_the_quorum_starts_t
     ]
     assert recovery(world, patient, fresh) == {
         "guardians": family.commitment, "approvals": 0b101, "count": 2, "objected": False, "endorsed": False,
-        "recoveries": 0, "quorumAt": START + 50, "readyAt": ready,
+        "recoveries": 0, "quorumAt": START + 50, "readyAt": ready, "begunAt": START,
     }  # fmt: skip
     assert world.participants.isRecovering(patient)
-    world.warp(ready)
+    world.warp(ready + LAPSE - 1)
+    assert world.participants.isRecovering(patient)
+    world.warp(ready + LAPSE)
     assert not world.participants.isRecovering(patient)
 
 
@@ -315,7 +328,11 @@ def test_executeRecovery__given_a_quorum__when_the_wait_is_over__anybody_carries
                 execute(world, patient, fresh, family)
     tx = execute(world, patient, fresh, family)
     values = {"subject": patient.address, "oldController": patient.address, "newController": fresh.address}
-    assert tx.events == [("ControllerChanged", {**values, "epoch": 1, "recoveries": 1})]
+    kept = {"subject": patient.address, "oldGuardians": family.commitment, "newGuardians": family.commitment}
+    assert tx.events == [
+        ("GuardiansChanged", {**kept, "inForceAt": START + WAIT}),
+        ("ControllerChanged", {**values, "epoch": 1, "recoveries": 1}),
+    ]
     assert world.participants.controllerOf(patient) == fresh.address
     assert not world.participants.isRecovering(patient)
     with reverts("ParticipantRegistry_NotReady", approvals=2, needed=2, readyAt=0):
@@ -365,12 +382,13 @@ def test_executeRecovery__given_two_proposals__when_one_is_carried_out__the_othe
     approve(world, patient, stranger, family, 2)
     world.warp(START + WAIT)
     execute(world, patient, fresh, family)
+    world.warp(LATER)
     with reverts("ParticipantRegistry_NotReady", approvals=2, needed=2, readyAt=0):
         execute(world, patient, stranger, family)
-    message = {"subject": patient, "newController": stranger, "recoveries": 0, "deadline": LATER + YEAR}
+    message = {"subject": patient, "newController": stranger, "recoveries": 0, "deadline": LATER}
     signature = world.sign(family.people[0], world.participants, "RecoveryApproval", APPROVAL, message)
     with reverts("Module_NotSignedBy", signer=family.people[0]):
-        approve(world, patient, stranger, family, 0, signature=signature, deadline=LATER + YEAR)
+        approve(world, patient, stranger, family, 0, signature=signature, deadline=LATER)
 
 
 def test_K6_executeRecovery__given_a_thief_rotated_the_key__when_the_wait_is_over__is_carried_out_all_the_same(
@@ -381,6 +399,7 @@ def test_K6_executeRecovery__given_a_thief_rotated_the_key__when_the_wait_is_ove
     world.participants.raiseEpoch(patient, sender=stranger)
     world.warp(START + WAIT)
     assert execute(world, patient, fresh, family).events
+    assert world.participants.guardiansOf(patient)["next"] == family.commitment
     said = terms(patient, organisation(world.clinic))
     with reverts("ConsentRegistry_NotAuthorised", patient=patient, caller=stranger):
         world.consents.grant(said, sender=stranger)
@@ -470,14 +489,25 @@ def test_executeRecovery__given_a_thief_objected__when_the_larger_quorum_or_an_a
     assert world.participants.controllerOf(patient) == fresh.address
 
 
-def test_endorseRecovery__given_a_proposal__when_an_accreditor_of_stewards_calls__adds_its_word_once(
+def test_endorseRecovery__given_an_objection__when_an_accreditor_of_stewards_calls__adds_its_word_once(
     world, patient, fresh, accreditor, given_waiting
 ):
+    object_(world, patient, fresh, patient)
     tx = endorse(world, patient, fresh)
     values = {"recoveryId": recovery_id(world, patient, fresh), "subject": patient.address}
     assert tx.events == [("RecoveryEndorsed", {**values, "accreditor": accreditor.address})]
     with reverts("ParticipantRegistry_AlreadyDone", step=RecoveryStep.Endorsement):
         endorse(world, patient, fresh)
+
+
+def test_endorseRecovery__given_no_objection__when_an_accreditor_calls__reverts(world, patient, fresh, given_waiting):
+    with reverts("ParticipantRegistry_NotReady", approvals=2, needed=0, readyAt=START + WAIT):
+        endorse(world, patient, fresh)
+
+
+def test_endorseRecovery__when_somebody_speaks_for_an_accreditor__reverts(world, patient, fresh, stranger, accreditor):
+    with reverts("ParticipantRegistry_NotController", subject=accreditor, caller=stranger, controller=accreditor):
+        world.participants.endorseRecovery(patient, fresh, accreditor, SWISS, sender=stranger)
 
 
 def test_endorseRecovery__when_anybody_else_or_elsewhere__reverts(
@@ -493,14 +523,35 @@ def test_endorseRecovery__given_no_proposal__when_called__reverts(world, patient
         endorse(world, patient, fresh)
 
 
-def test_endorseRecovery__given_no_quorum__when_endorsed__does_not_replace_it(
+def test_endorseRecovery__given_no_quorum__when_endorsed__reverts(world, patient, fresh, family, given_guardians):
+    approve(world, patient, fresh, family, 0)
+    object_(world, patient, fresh, patient)
+    with reverts("ParticipantRegistry_NotReady", approvals=1, needed=0, readyAt=0):
+        endorse(world, patient, fresh)
+
+
+def test_approveRecovery__given_a_proposal_without_quorum__when_thirty_days_passed__begins_anew(
+    world, patient, fresh, family, others, given_guardians
+):
+    approve(world, patient, fresh, family, 0, deadline=0)
+    world.participants.setGuardians(patient, family.terms, others.terms, sender=patient)
+    world.warp(START + LAPSE)
+    before = world.engine.snapshot()
+    assert approve(world, patient, fresh, family, 1, deadline=0).event("RecoveryReady")
+    world.engine.revert(before)
+    world.warp(START + LAPSE + 1)
+    with reverts("ParticipantRegistry_NotTheGuardians", subject=patient, expected=others.commitment):
+        approve(world, patient, fresh, family, 1, deadline=0)
+    assert approve(world, patient, fresh, others, 0, deadline=0).event("RecoveryApproved")["count"] == 1
+
+
+def test_approveRecovery__when_the_deadline_is_more_than_thirty_days_away__reverts(
     world, patient, fresh, family, given_guardians
 ):
-    approve(world, patient, fresh, family, 0)
-    endorse(world, patient, fresh)
-    world.warp(START + 10 * WAIT)
-    with reverts("ParticipantRegistry_NotReady", approvals=1, needed=2, readyAt=0):
-        execute(world, patient, fresh, family)
+    late = {"from": 0, "until": START + LAPSE + 1, "latest": START + LAPSE}
+    with reverts("ParticipantRegistry_BadWindow", **late):
+        approve(world, patient, fresh, family, 0, deadline=START + LAPSE + 1)
+    assert approve(world, patient, fresh, family, 0, deadline=START + LAPSE).events
 
 
 def test_executeRecovery__given_one_recovery__when_another_is_made_later__counts_on(

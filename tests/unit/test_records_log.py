@@ -1,5 +1,33 @@
 """The access log, proofs of its entries, and omissions.
 
+nameReceiptKey
+  when the custodian calls
+    it is named for ever
+  when anybody else calls or none is named
+    it reverts
+  given the registry retired
+    when the custodian calls
+      it is named (C11)
+reportOmission
+  when the key was never named
+    it reverts
+  given a signed receipt
+    when the interval is over
+      it anybody reports it (H11)
+  given a stated interval
+    when reported
+      it that one counts
+  when the custodian did not sign it
+    it reverts
+  given one reported or answered
+    when reported again
+      it reverts
+  given the registry retired
+    when reported and answered
+      it both stay open (C11)
+  given the custodians key was changed
+    when an old receipt is reported
+      it still counts (K6)
 stateLogInterval
   when the custodian calls
     it states it
@@ -28,24 +56,6 @@ isLogged
       it is false
   when a part has any size
     it every entry is proved
-reportOmission
-  given a signed receipt
-    when the interval is over
-      it anybody reports it (H11)
-  given a stated interval
-    when reported
-      it that one counts
-  when the custodian did not sign it
-    it reverts
-  given one reported or answered
-    when reported again
-      it reverts
-  given the registry retired
-    when reported and answered
-      it both stay open (C11)
-  given the custodians key was changed
-    when an old receipt is reported
-      it reverts (K6)
 answerOmission
   given one reported
     when the entry is proved
@@ -62,7 +72,7 @@ import pytest
 from careledger.chain.abi import encode
 from careledger.privacy.merkle import PositionalTree
 from careledger.values import keccak
-from tests.chainkit import NOTHING, START, Person, reverts
+from tests.chainkit import NOTHING, START, ZERO, Person, reverts
 from tests.words import DAY, digest
 from tests.world import ACCESS_RECEIPT
 
@@ -108,9 +118,10 @@ def receipt_hash(said):
     return "0x" + keccak(encode(["bytes32", "address", "uint64", "bytes32", "uint40"], values)).hex()
 
 
-def report(world, said, sender=None, signature=None):
+def report(world, said, sender=None, signature=None, key=None):
     by = sender or world.patient
-    return world.records.reportOmission(said, sign(world, said) if signature is None else signature, sender=by)
+    signature = sign(world, said) if signature is None else signature
+    return world.records.reportOmission(said, key or world.custodian, signature, sender=by)
 
 
 def answer(world, said, number, path, sender=None):
@@ -122,6 +133,43 @@ def given_log(world):
     """Entries 1 to 5 in part 1, 6 to 8 in part 2."""
     anchor(world, part(1, 5), 1, 5)
     anchor(world, part(6, 8), 6, 8)
+
+
+@pytest.fixture(autouse=True)
+def given_receipt_key(world, custodian):
+    """The custodian signs receipts with its own key, and has said so."""
+    world.records.nameReceiptKey(custodian, custodian, sender=custodian)
+
+
+# RECEIPT KEYS
+
+
+def test_nameReceiptKey__when_the_custodian_calls__is_named_for_ever(world, custodian, stranger):
+    assert not world.records.isReceiptKey(custodian, stranger)
+    for _ in range(2):
+        tx = world.records.nameReceiptKey(custodian, stranger, sender=custodian)
+        assert tx.events == [("ReceiptKeyNamed", {"custodian": custodian.address, "key": stranger.address})]
+    assert world.records.isReceiptKey(custodian, stranger)
+    assert not world.records.isReceiptKey(stranger, stranger)
+
+
+def test_nameReceiptKey__when_anybody_else_calls_or_none_is_named__reverts(world, custodian, stranger):
+    with reverts("RecordRegistry_NotController", subject=custodian, caller=stranger, controller=custodian):
+        world.records.nameReceiptKey(custodian, stranger, sender=stranger)
+    with reverts("RecordRegistry_Missing"):
+        world.records.nameReceiptKey(custodian, ZERO, sender=custodian)
+
+
+def test_C11_nameReceiptKey__given_the_registry_retired__when_the_custodian_calls__is_named(world, custodian, stranger):
+    world.records.retire(sender=world.governor)
+    assert world.records.nameReceiptKey(custodian, stranger, sender=custodian).events
+
+
+def test_reportOmission__when_the_key_was_never_named__reverts(world, custodian, stranger):
+    world.warp(START + 2 * DAY)
+    said = receipt(world, 1)
+    with reverts("RecordRegistry_NotReceiptKey", custodian=custodian, key=stranger):
+        report(world, said, signature=sign(world, said, stranger), key=stranger)
 
 
 # INTERVAL
@@ -305,14 +353,11 @@ def test_C11_reportOmission__given_the_registry_retired__when_reported_and_answe
     assert answer(world, receipt(world, 7), 2, part(6, 8).proof(1)).events
 
 
-def test_K6_reportOmission__given_the_custodians_key_was_changed__when_an_old_receipt_is_reported__reverts(
+def test_K6_reportOmission__given_the_custodians_key_was_changed__when_an_old_receipt_is_reported__still_counts(
     world, custodian
 ):
     said = receipt(world, 1)
     signature = sign(world, said)
-    fresh = Person("custodian's fresh key")
-    world.participants.changeController(custodian, fresh, sender=custodian)
+    world.participants.changeController(custodian, Person("custodian's fresh key"), sender=custodian)
     world.warp(START + 2 * DAY)
-    with reverts("Module_NotSignedBy", signer=fresh):
-        report(world, said, signature=signature)
-    assert report(world, said, signature=sign(world, said, fresh)).events
+    assert report(world, said, signature=signature).events
