@@ -114,12 +114,16 @@ def open_(
         elif frame.json:
             content = stream.read()
             frame.answer(about | {"size": len(content), "content_base64": base64.b64encode(content).decode()})
-        elif sys.stdout.isatty():
+        elif _is_terminal():
             _to_terminal(stream.read())
         else:
             sys.stdout.flush()
             shutil.copyfileobj(stream, sys.stdout.buffer, _PIECE)
             sys.stdout.buffer.flush()
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _to_terminal(content: bytes) -> None:

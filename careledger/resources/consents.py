@@ -182,7 +182,7 @@ class Consents(Resource):
         _, current = self._standing(patient, scope)
         found = self.directive_id(patient, to=to, purpose=purpose, version=current["version"])
         return self._write(
-            "revoke", address_of(patient), scope, reason.value, value=lambda _: found,
+            "revoke", address_of(patient), scope, reason.value, value=lambda r: _ended(r, found),
             key=key or f"revoke/{address_of(patient)}/{scope}/{current['version']}", wait=wait, dry_run=dry_run,
             entry=False,
         )  # fmt: skip
@@ -388,3 +388,9 @@ class Consents(Resource):
         chain = self._care.connection.chain_id
         packed = encode(kinds, (chain, self.address, address_of(patient), scope, version))
         return DirectiveId(to_hex(keccak(packed)))
+
+
+def _ended(receipt: Receipt[None], found: DirectiveId) -> DirectiveId:
+    """Return which directive a revocation ended: by its event, as the version has gone on when it is repeated."""
+    ended = [event for event in receipt.events if event.name == "DirectiveRevoked"]
+    return DirectiveId(ended[0].args["directiveId"]) if len(ended) == 1 else found

@@ -218,7 +218,9 @@ def test_consents__as_the_profile_itself__patient_without_ether_is_told(cli: Cli
     assert cli("consents", "grant", str(own), "--as", "clinic").code == 1, "only the patient itself sends bare terms"
     granted = yes(cli("consents", "grant", str(own), "--as", "hospital", "--key", "own/1")).out
     revoke = ["consents", "revoke", *mine[2:], "--as", "hospital"]
-    assert yes(cli(*revoke)).out == granted
+    ended = yes(cli(*revoke, "--key", "end-own/1")).out
+    assert len(ended.strip()) == 66 and granted
+    assert yes(cli(*revoke, "--key", "end-own/1")).out == ended
     assert "revoked" in yes(cli("consents", "show", *mine)).out
 
 
@@ -316,6 +318,21 @@ def test_records_open__damaged_bytes__no_file(cli: Cli, people: People, files: P
     assert (piped.code, piped.out) == (1, "")
     newest.write_bytes(before)
     assert yes(cli("records", "open", record, "--as", "clinic")).out == "y" * 2000
+
+
+def test_records_open__terminal__shows_text_and_obeys_nothing(
+    cli: Cli, people: People, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (files / "note.txt").write_text("one\n\x1b[2J" + "long " * 1000)
+    (files / "x.bin").write_bytes(b"\xff\x00")
+    note, binary = (
+        yes(seal(cli, people, files / name, "--class", "notes")).out.strip() for name in ("note.txt", "x.bin")
+    )
+    monkeypatch.setattr("careledger.cli.records._is_terminal", lambda: True)
+    shown = yes(cli("records", "open", note, "--as", "clinic")).out
+    assert shown.startswith("one\n") and "\x1b" not in shown and shown.count("long") == 1000
+    refused = cli("records", "open", binary, "--as", "clinic")
+    assert refused.code == 1 and refused.out == "" and "--out" in refused.err
 
 
 def test_records_log__parts_of_the_custodian__in_order(cli: Cli, people: People) -> None:
