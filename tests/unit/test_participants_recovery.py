@@ -1,4 +1,4 @@
-"""Giving a lost account back: guardians, approvals, objection, endorsement, lapse.
+"""Giving a lost account back: guardians, approvals, the wait, lapse, a thief.
 
 setGuardians
   given none
@@ -37,11 +37,6 @@ approveRecovery
       it reverts
   when no controller is named
     it reverts
-  given a proposal without quorum
-    when thirty days passed
-      it begins anew
-  when the deadline is more than thirty days away
-    it reverts
 executeRecovery
   given a quorum
     when the wait is over
@@ -66,110 +61,14 @@ executeRecovery
   given the registry retired
     when the whole story is told
       it is carried out (C11)
-  given a thief objected
-    when the larger quorum or an accreditor stands by
-      it prevails
-  given one recovery
-    when another is made later
-      it counts on
-objectToRecovery
-  given a quorum
-    when the controller objects
-      it doubles the wait once
-  given a proposal without quorum
-    when objected
-      it the wait will be double
-  when anybody else objects
-    it reverts
-  given no proposal
-    when objected
-      it reverts
-endorseRecovery
-  given an objection
-    when an accreditor of stewards calls
-      it adds its word once
-  given no objection
-    when an accreditor calls
-      it reverts
-  when somebody speaks for an accreditor
-    it reverts
-  when anybody else or elsewhere
-    it reverts
-  given no proposal
-    when called
-      it reverts
-  given no quorum
-    when endorsed
-      it reverts
 """
 
 import pytest
 
-from tests.chainkit import NOTHING, START, ZERO, Person, reverts
-from tests.words import CALIFORNIA, DAY, SWISS, RecoveryStep, Role, digest, organisation, terms
-from tests.world import APPROVAL, LATER, NO_TERMS, Circle
-
-WAIT = 3 * DAY
-LAPSE = 30 * DAY
-
-
-@pytest.fixture
-def family():
-    """Three guardians: two start the wait, three prevail over an objection."""
-    return Circle([Person(f"guardian {i}") for i in range(3)], quorum=2, larger=3, wait=WAIT)
-
-
-@pytest.fixture
-def others():
-    """Another circle: what a thief would set."""
-    return Circle([Person(f"other {i}") for i in range(2)], quorum=1, larger=1, wait=DAY)
-
-
-@pytest.fixture
-def fresh():
-    """The patient's new key."""
-    return Person("fresh key")
-
-
-@pytest.fixture
-def given_guardians(world, patient, family):
-    world.participants.setGuardians(patient, NO_TERMS, family.terms, sender=patient)
-
-
-@pytest.fixture
-def given_waiting(world, patient, family, fresh, given_guardians):
-    """Two of three approved at START."""
-    approve(world, patient, fresh, family, 0)
-    approve(world, patient, fresh, family, 1)
-
-
-def approve(world, subject, new, circle, index, *, sender=None, signature=b"", deadline=LATER, proof=None, said=None):
-    return world.participants.approveRecovery(
-        subject, new, said or circle.terms, proof or circle.proof(index), deadline, signature,
-        sender=sender or circle.people[index],
-    )  # fmt: skip
-
-
-def execute(world, subject, new, circle, sender=None):
-    return world.participants.executeRecovery(subject, new, circle.terms, sender=sender or world.relayer)
-
-
-def object_(world, subject, new, sender):
-    return world.participants.objectToRecovery(subject, new, sender=sender)
-
-
-def endorse(world, subject, new, sender=None, where=SWISS):
-    by = sender or world.accreditor
-    return world.participants.endorseRecovery(subject, new, by, where, sender=by)
-
-
-def recovery(world, subject, new):
-    return world.participants.recoveryOf(subject, new)["recovery"]
-
-
-def recovery_id(world, subject, new):
-    return world.id_of(world.participants, ("address", subject), ("address", new))
-
+from tests.chainkit import NOTHING, START, ZERO, reverts
+from tests.unit.recoveries import LAPSE, WAIT, approve, endorse, execute, object_, recovery, recovery_id
+from tests.words import DAY, RecoveryStep, digest, organisation, terms
+from tests.world import APPROVAL, LATER, NO_TERMS
 
 # GUARDIANS OF AN ACCOUNT
 
@@ -430,140 +329,3 @@ def test_C11_executeRecovery__given_the_registry_retired__when_the_whole_story_i
     endorse(world, patient, fresh)
     world.warp(START + 2 * WAIT)
     assert execute(world, patient, fresh, family).events
-
-
-# OBJECTING AND ENDORSING
-
-
-def test_objectToRecovery__given_a_quorum__when_the_controller_objects__doubles_the_wait_once(
-    world, patient, fresh, family, given_waiting
-):
-    world.warp(START + DAY)
-    tx = object_(world, patient, fresh, patient)
-    values = {"recoveryId": recovery_id(world, patient, fresh), "subject": patient.address}
-    assert tx.events == [("RecoveryObjected", {**values, "oldReadyAt": START + WAIT, "newReadyAt": START + 2 * WAIT})]
-    with reverts("ParticipantRegistry_AlreadyDone", step=RecoveryStep.Objection):
-        object_(world, patient, fresh, patient)
-    world.warp(START + 2 * WAIT - 1)
-    assert world.participants.isRecovering(patient)
-
-
-def test_objectToRecovery__given_a_proposal_without_quorum__when_objected__the_wait_will_be_double(
-    world, patient, fresh, family, given_guardians
-):
-    approve(world, patient, fresh, family, 0)
-    tx = object_(world, patient, fresh, patient)
-    assert tx.event("RecoveryObjected")["newReadyAt"] == 0
-    ready = approve(world, patient, fresh, family, 1).event("RecoveryReady")
-    assert ready["readyAt"] == START + 2 * WAIT
-
-
-def test_objectToRecovery__when_anybody_else_objects__reverts(world, patient, fresh, given_waiting):
-    with reverts("ParticipantRegistry_NotController", subject=patient, caller=fresh, controller=patient):
-        object_(world, patient, fresh, fresh)
-
-
-def test_objectToRecovery__given_no_proposal__when_objected__reverts(world, patient, fresh):
-    with reverts("ParticipantRegistry_NotReady", approvals=0, needed=0, readyAt=0):
-        object_(world, patient, fresh, patient)
-
-
-@pytest.mark.parametrize("remedy", ["larger quorum", "accreditor"])
-def test_executeRecovery__given_a_thief_objected__when_the_larger_quorum_or_an_accreditor_stands_by__prevails(
-    world, patient, fresh, family, given_waiting, remedy
-):
-    object_(world, patient, fresh, patient)
-    world.warp(START + 2 * WAIT)
-    with reverts("ParticipantRegistry_NotReady", approvals=2, needed=3, readyAt=START + 2 * WAIT):
-        execute(world, patient, fresh, family)
-    if remedy == "accreditor":
-        endorse(world, patient, fresh)
-    else:
-        approve(world, patient, fresh, family, 2, deadline=0)
-    world.warp(START + 2 * WAIT - 1)
-    if remedy == "accreditor":
-        with reverts("ParticipantRegistry_NotReady", approvals=2, needed=2, readyAt=START + 2 * WAIT):
-            execute(world, patient, fresh, family)
-    world.warp(START + 2 * WAIT)
-    assert execute(world, patient, fresh, family).events
-    assert world.participants.controllerOf(patient) == fresh.address
-
-
-def test_endorseRecovery__given_an_objection__when_an_accreditor_of_stewards_calls__adds_its_word_once(
-    world, patient, fresh, accreditor, given_waiting
-):
-    object_(world, patient, fresh, patient)
-    tx = endorse(world, patient, fresh)
-    values = {"recoveryId": recovery_id(world, patient, fresh), "subject": patient.address}
-    assert tx.events == [("RecoveryEndorsed", {**values, "accreditor": accreditor.address})]
-    with reverts("ParticipantRegistry_AlreadyDone", step=RecoveryStep.Endorsement):
-        endorse(world, patient, fresh)
-
-
-def test_endorseRecovery__given_no_objection__when_an_accreditor_calls__reverts(world, patient, fresh, given_waiting):
-    with reverts("ParticipantRegistry_NotReady", approvals=2, needed=0, readyAt=START + WAIT):
-        endorse(world, patient, fresh)
-
-
-def test_endorseRecovery__when_somebody_speaks_for_an_accreditor__reverts(world, patient, fresh, stranger, accreditor):
-    with reverts("ParticipantRegistry_NotController", subject=accreditor, caller=stranger, controller=accreditor):
-        world.participants.endorseRecovery(patient, fresh, accreditor, SWISS, sender=stranger)
-
-
-def test_endorseRecovery__when_anybody_else_or_elsewhere__reverts(
-    world, patient, fresh, stranger, accreditor, given_waiting
-):
-    for who, where in ((stranger, SWISS), (accreditor, CALIFORNIA), (world.governor, SWISS)):
-        with reverts("ParticipantRegistry_NotAccreditor", issuer=who, role=Role.Steward, jurisdiction=where):
-            endorse(world, patient, fresh, who, where)
-
-
-def test_endorseRecovery__given_no_proposal__when_called__reverts(world, patient, fresh):
-    with reverts("ParticipantRegistry_NotReady", approvals=0, needed=0, readyAt=0):
-        endorse(world, patient, fresh)
-
-
-def test_endorseRecovery__given_no_quorum__when_endorsed__reverts(world, patient, fresh, family, given_guardians):
-    approve(world, patient, fresh, family, 0)
-    object_(world, patient, fresh, patient)
-    with reverts("ParticipantRegistry_NotReady", approvals=1, needed=0, readyAt=0):
-        endorse(world, patient, fresh)
-
-
-def test_approveRecovery__given_a_proposal_without_quorum__when_thirty_days_passed__begins_anew(
-    world, patient, fresh, family, others, given_guardians
-):
-    approve(world, patient, fresh, family, 0, deadline=0)
-    world.participants.setGuardians(patient, family.terms, others.terms, sender=patient)
-    world.warp(START + LAPSE)
-    before = world.engine.snapshot()
-    assert approve(world, patient, fresh, family, 1, deadline=0).event("RecoveryReady")
-    world.engine.revert(before)
-    world.warp(START + LAPSE + 1)
-    with reverts("ParticipantRegistry_NotTheGuardians", subject=patient, expected=others.commitment):
-        approve(world, patient, fresh, family, 1, deadline=0)
-    assert approve(world, patient, fresh, others, 0, deadline=0).event("RecoveryApproved")["count"] == 1
-
-
-def test_approveRecovery__when_the_deadline_is_more_than_thirty_days_away__reverts(
-    world, patient, fresh, family, given_guardians
-):
-    late = {"from": 0, "until": START + LAPSE + 1, "latest": START + LAPSE}
-    with reverts("ParticipantRegistry_BadWindow", **late):
-        approve(world, patient, fresh, family, 0, deadline=START + LAPSE + 1)
-    assert approve(world, patient, fresh, family, 0, deadline=START + LAPSE).events
-
-
-def test_executeRecovery__given_one_recovery__when_another_is_made_later__counts_on(
-    world, patient, fresh, stranger, family, given_waiting
-):
-    world.warp(START + WAIT)
-    execute(world, patient, fresh, family)
-    for index in (0, 1):
-        approve(world, patient, stranger, family, index, deadline=0)
-    world.warp(START + 2 * WAIT)
-    tx = execute(world, patient, stranger, family)
-    assert tx.event("ControllerChanged")["recoveries"] == 2
-    assert tx.event("ControllerChanged")["oldController"] == fresh.address
-
-
