@@ -61,7 +61,8 @@ ROWS = (
         (CONTROLLER, IDENTIFIER, "512 reason code and version in the event", REACH),
     ),
     Row(
-        "relayer carries a patient's signed revocation", 29_841 + 5_908, "EAS revokeByDelegation", 74_782,
+        # Nobody measured this floor: that of revoking, and what a signature added to that of granting.
+        "relayer carries a patient's signed revocation", 29_841 + (53_115 - 47_207), "EAS revokeByDelegation", 74_782,
         (CONTROLLER, IDENTIFIER, "eleven terms in calldata and hashed", REACH),
     ),
     Row(

@@ -427,6 +427,9 @@ contract ConsentRegistry is IConsentRegistry, Module {
         bool byCapacity = reason == Reason.DeniedToCapacity || (reason == Reason.Directive && !byPerson);
         if (!byPerson && !byCapacity) return DirectiveId.wrap(bytes32(0));
         Recipient recipient = byPerson ? Recipients.person(request.actor) : request.capacity;
+        // A house that asks as a role is refused by the directive that names it.
+        bool byHouse = reason == Reason.DeniedToCapacity && facts.asked & facts.houseDenies != 0;
+        if (byHouse) recipient = Recipients.organisation(request.actor);
         Scope scope = recipient.forPurpose(request.purpose);
         return _directiveId(request.patient, scope, _directives[_key(request.patient, scope)].version());
     }

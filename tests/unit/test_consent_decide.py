@@ -486,6 +486,8 @@ def test_decide__given_a_denial_to_a_house__when_the_house_asks_as_a_role__denie
     assert answer(world, patient, clinic, role(Role.Provider)) == ALLOWED
     world.consents.grant(terms(patient, house, permits=0, denies=LABS), sender=patient)
     assert answer(world, patient, clinic, role(Role.Provider)) == refused(Reason.DeniedToCapacity)
+    found = world.decide(request(patient, clinic, role(Role.Provider)))
+    assert found["directiveId"] == world.directive_id(patient, scope(house), 1)
 
 
 # GUARDIANS
