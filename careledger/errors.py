@@ -1,29 +1,30 @@
 """Every way the SDK says no. Split by what the caller would do next, not by where it happened.
 
-    CareLedgerError
-    ├── InputError            mend the input and call again
-    │   ├── FormatError       a file or document is not what it says it is
-    │   ├── Misuse            an unknown name, option or setting; exit code 2
-    │   ├── KeyReused         the same business key was used for other content
-    │   └── NotFound          no such id, name, profile, file
-    ├── KeyMaterialError      a key, keystore, mnemonic or password does not serve
-    ├── SealError             a sealed file cannot be opened
-    │   ├── SealedDamaged     cut, changed or not ours
-    │   └── NotARecipient     no wrap for this key
-    ├── StorageError          the store does not answer, or answers other bytes
-    ├── NodeError             the node: try again, or another node
-    │   ├── NodeUnavailable   no answer within the deadline
-    │   └── NodeMisbehaved    an answer that is not JSON-RPC as specified
-    ├── SuiteError            the contracts are not the ones expected
-    │   ├── WrongChain        the node is on another chain
-    │   └── SuiteModified     code differs from the release it names
-    ├── TransactionError      a transaction did not do what was asked
-    │   ├── Replaced          another transaction took its nonce
-    │   ├── Pending           not included yet: ask again
-    │   └── InsufficientFunds the sender cannot pay the gas
-    └── ContractError         a contract refused; one class per on-chain error,
-                              made from the ABIs and named as on chain
-                              (``errors.ConsentRegistry_NotAuthorised``)
+CareLedgerError
+├── InputError            mend the input and call again
+│   ├── FormatError       a file or document is not what it says it is
+│   ├── Misuse            an unknown name, option or setting; exit code 2
+│   ├── KeyReused         the same business key was used for other content
+│   └── NotFound          no such id, name, profile, file
+├── KeyMaterialError      a key, keystore, mnemonic or password does not serve
+├── SealError             a sealed file cannot be opened
+│   ├── SealedDamaged     cut, changed or not ours
+│   └── NotARecipient     no wrap for this key
+├── StorageError          the store does not answer, or answers other bytes
+├── NodeError             the node: try again, or another node
+│   ├── NodeUnavailable   no answer within the deadline
+│   └── NodeMisbehaved    an answer that is not JSON-RPC as specified
+├── SuiteError            the contracts are not the ones expected
+│   ├── WrongChain        the node is on another chain
+│   └── SuiteModified     code differs from the release it names
+├── TransactionError      a transaction did not do what was asked
+│   ├── Replaced          another transaction took its nonce
+│   ├── Pending           not included yet: ask again
+│   └── InsufficientFunds the sender cannot pay the gas
+├── AccessDenied          the answer is no: ``decision`` says why
+└── ContractError         a contract refused; one class per on-chain error,
+                          made from the ABIs and named as on chain
+                          (``errors.ConsentRegistry_NotAuthorised``)
 """
 
 from __future__ import annotations
@@ -183,6 +184,17 @@ class InsufficientFunds(TransactionError):
     """The sender cannot pay the gas."""
 
     default_retry = ask("whoever funds this account")
+
+
+class AccessDenied(CareLedgerError):
+    """The answer is no; ``decision`` holds reason, basis, and what of the request is granted."""
+
+    exit_code = 3
+    default_retry = ask("the patient")
+
+    def __init__(self, message: str, *, why: str = "", fix: str = "", decision: Any = None) -> None:
+        super().__init__(message, why=why, fix=fix)
+        self.decision = decision
 
 
 class ContractError(CareLedgerError):

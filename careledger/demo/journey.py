@@ -206,7 +206,13 @@ class Journey:
         story.scene("Reading: what she may, and not what she may not")
         ordinary = self._first(sensitive=False)
         allowed = self._request(ordinary, Purpose.TREAT)
-        content = cast.clinic.care.records.read(ordinary.record.id)
+        content = cast.clinic.care.records.read(
+            ordinary.record.id,
+            as_=cast.doctor.party,
+            purpose=Purpose.TREAT,
+            capacity=cast.clinic.party,
+            jurisdiction=SWITZERLAND,
+        )
         if content != ordinary.resource.raw:
             raise SealedDamaged("what was opened is not what was sealed")
         self.read_bytes = len(content)

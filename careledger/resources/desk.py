@@ -47,6 +47,8 @@ class RecordStream(io.RawIOBase):
         """What the record's commitment binds: patient, classes, media type. It holds the salt."""
         self.state: Any = None
         """Where the record stands on chain, as ``RecordState``."""
+        self.decision: Any = None
+        """Why it may be read, where that was asked: a ``Decision``."""
         self.warning: str | None = None
         """Set where the record is superseded or entered in error: one sentence to show to whoever reads it."""
         self._sealed = sealed

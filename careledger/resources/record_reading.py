@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from careledger.codes import LegalBasis, RecordStatus
-from careledger.errors import InputError, NotFound
+from careledger.codes import LegalBasis, Purpose, Reason, RecordStatus
+from careledger.errors import AccessDenied, InputError, NotFound
 from careledger.privacy.openers import PUBLIC_BYTES, Opener, Recipient
 from careledger.resources.base import address_of
 from careledger.resources.catalogue import Item
+from careledger.resources.consent_types import ConsentReceipt, RoleRef
 from careledger.resources.desk import RecordStream
 from careledger.resources.record_acts import RecordActs
 from careledger.resources.record_types import Reader, RecordState, SealedRecord
-from careledger.values import PartyRef, RecordId
+from careledger.values import Address, Decision, PartyRef, RecordId
 
 __all__ = ["RecordReading"]
 
@@ -25,33 +27,62 @@ class RecordReading(RecordActs):
     # OPENING
 
     @contextmanager
-    def open(self, record_id: RecordId | str, *, as_: Opener | None = None) -> Iterator[RecordStream]:
+    def open(
+        self, record_id: RecordId | str, *, as_: PartyRef | Opener | None = None, purpose: Purpose | None = None,
+        capacity: PartyRef | RoleRef | None = None, jurisdiction: int = 0, custodian: PartyRef | None = None,
+        receipts: Iterable[ConsentReceipt] = (),
+    ) -> Iterator[RecordStream]:  # fmt: skip
         """Yield a record's content as a stream, verified as it is read.
 
         Before the first byte comes out, the chain has been asked where the record stands, its commitment has been
         recomputed from its opening, and every sealed byte compared with its content id. The stream says ``media_type``,
-        ``classes``, ``state``, and a ``warning`` where the record is superseded or entered in error.
+        ``classes``, ``state``, and a ``warning`` where the record is superseded or entered in error. With a purpose the
+        chain is also asked whether this actor may read all of its classes for it; the stream keeps that ``decision``.
+
+        Args:
+            record_id: The record.
+            as_: Who reads: a party, whose key is this client's opener; or an opener alone, which asks no decision.
+            purpose: What for; mandatory for a party.
+            capacity: As whom the party asks, as in ``consents.decide``.
+            jurisdiction: Where an organisation is accredited.
+            custodian: Whose base policy holds.
+            receipts: Receipts that open limited directives.
 
         Raises:
+            AccessDenied: The patient's word, or nobody's, does not let this actor read it for this purpose.
             NotFound: It is not kept here, not anchored, or was shredded.
             NotARecipient: It is not shared with this key.
             SealedDamaged: Bytes, wrap or opening are not those of this record.
             StorageError: The store does not have the bytes, or has others.
         """
-        opener = self._opener(as_)
+        actor = as_ if isinstance(as_, PartyRef) else None
+        if (actor is None) != (purpose is None):
+            raise InputError(
+                "a decision needs both who reads and what for", fix="Give as_=PartyRef and purpose, or neither."
+            )
+        opener = self._opener(None if isinstance(as_, PartyRef) else as_)
         item, state = self._standing(record_id)
         with self.desk.opened(item, opener) as stream:
             stream.state, stream.warning = state, state.warning
+            if actor is not None and purpose is not None:
+                stream.decision = self._care.consents.decide(
+                    patient=PartyRef("person", Address(stream.opening.patient)), actor=actor, purpose=purpose,
+                    classes=stream.classes, capacity=capacity, jurisdiction=jurisdiction, custodian=custodian,
+                    author=PartyRef("person", Address(stream.opening.author)), receipts=receipts,
+                )  # fmt: skip
+                _require(stream.decision)
             yield stream
 
-    def read(self, record_id: RecordId | str, *, as_: Opener | None = None) -> bytes:
-        """Return a record's whole content, verified to its end; raises as ``open``."""
-        with self.open(record_id, as_=as_) as stream:
+    def read(self, record_id: RecordId | str, *, as_: PartyRef | Opener | None = None, **how: Any) -> bytes:
+        """Return a record's whole content, verified to its end; arguments and errors as for ``open``."""
+        with self.open(record_id, as_=as_, **how) as stream:
             return stream.read()
 
-    def fetch(self, record_id: RecordId | str, path: str | Path, *, as_: Opener | None = None) -> int:
-        """Write a record's content to a file, whole and verified or not at all; return its size. Raises as ``open``."""
-        with self.open(record_id, as_=as_) as stream:
+    def fetch(
+        self, record_id: RecordId | str, path: str | Path, *, as_: PartyRef | Opener | None = None, **how: Any
+    ) -> int:
+        """Write a record's content to a file, whole and verified or not at all; return its size. As ``open``."""
+        with self.open(record_id, as_=as_, **how) as stream:
             return self.desk.fetch(stream, Path(path))
 
     def _standing(self, record_id: RecordId | str) -> tuple[Item, RecordState]:
@@ -143,3 +174,16 @@ class RecordReading(RecordActs):
         left = item.id_bytes in set(self.desk.shelf) or (item.cid is not None and self._care.store.has(item.cid))
         self.desk.catalogue.change(self.desk.shred(item, basis), state="shredded")
         return left
+
+
+def _require(decision: Decision) -> None:
+    """Refuse what was not allowed, with the reason."""
+    if not decision.allowed:
+        reason = decision.because
+        word = reason.name.lower().replace("_", " ") if isinstance(reason, Reason) else str(reason)
+        raise AccessDenied(
+            f"not allowed: {word}",
+            why="Denied: " + (", ".join(sorted(item.word for item in decision.denied)) or "everything") + ".",
+            fix="Ask the patient for consent, or for less.",
+            decision=decision,
+        )

@@ -1,4 +1,4 @@
-"""A small town on a local chain: a board, a hospital, a clinic with a doctor, a relayer, and fresh patients on demand."""
+"""A small town on a local chain: board, hospital, clinic with a doctor, relayer, and fresh patients on demand."""
 
 from __future__ import annotations
 
