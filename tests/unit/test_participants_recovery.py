@@ -61,6 +61,10 @@ executeRecovery
   given the registry retired
     when the whole story is told
       it is carried out (C11)
+isRecovering
+  given an objection
+    when another proposal is ready sooner
+      it is not shortened
 """
 
 import pytest
@@ -157,9 +161,9 @@ def test_approveRecovery__when_guardians_approve__counts_and_the_quorum_starts_t
         "recoveries": 0, "quorumAt": START + 50, "readyAt": ready, "begunAt": START,
     }  # fmt: skip
     assert world.participants.isRecovering(patient)
-    world.warp(ready + LAPSE - 1)
-    assert world.participants.isRecovering(patient)
     world.warp(ready + LAPSE)
+    assert world.participants.isRecovering(patient)
+    world.warp(ready + LAPSE + 1)
     assert not world.participants.isRecovering(patient)
 
 
@@ -329,3 +333,14 @@ def test_C11_executeRecovery__given_the_registry_retired__when_the_whole_story_i
     endorse(world, patient, fresh)
     world.warp(START + 2 * WAIT)
     assert execute(world, patient, fresh, family).events
+
+
+def test_isRecovering__given_an_objection__when_another_proposal_is_ready_sooner__is_not_shortened(
+    world, patient, fresh, stranger, family, given_waiting
+):
+    world.participants.objectToRecovery(patient, fresh, sender=patient)
+    until = START + 2 * WAIT + LAPSE + 1
+    assert world.participants.accountOf(patient)["recoveringUntil"] == until
+    for index in (0, 1):
+        approve(world, patient, stranger, family, index)
+    assert world.participants.accountOf(patient)["recoveringUntil"] == until
