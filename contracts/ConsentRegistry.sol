@@ -430,8 +430,11 @@ contract ConsentRegistry is IConsentRegistry, Module {
         // A house that asks as a role is refused by the directive that names it.
         bool byHouse = reason == Reason.DeniedToCapacity && facts.asked & facts.houseDenies != 0;
         if (byHouse) recipient = Recipients.organisation(request.actor);
-        Scope scope = recipient.forPurpose(request.purpose);
-        return _directiveId(request.patient, scope, _directives[_key(request.patient, scope)].version());
+        return _idNow(request.patient, recipient.forPurpose(request.purpose));
+    }
+
+    function _idNow(address patient, Scope scope) private view returns (DirectiveId) {
+        return _directiveId(patient, scope, _directives[_key(patient, scope)].version());
     }
 
     function _contains(uint32 purposes, Purpose purpose) private pure returns (bool) {

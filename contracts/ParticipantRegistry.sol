@@ -401,9 +401,7 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
         RecoveryId id = _recoveryId(subject, newController);
         Recovery storage recovery = _recoveries[id];
         _requireController(subject);
-        if (Recoveries.isVoid(recovery, _accounts[subject].recoveries, block.timestamp)) {
-            revert Errors.ParticipantRegistry_NotReady(0, 0, 0);
-        }
+        _requireNotVoid(subject, recovery);
         if (recovery.objected) revert Errors.ParticipantRegistry_AlreadyDone(Errors.RecoveryStep.Objection);
 
         uint40 oldReadyAt = recovery.readyAt;
@@ -426,9 +424,7 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
         if (!_isAdmitted(accreditor, Role.Steward, jurisdiction)) {
             revert Errors.ParticipantRegistry_NotAccreditor(accreditor, Role.Steward, jurisdiction);
         }
-        if (Recoveries.isVoid(recovery, _accounts[subject].recoveries, block.timestamp)) {
-            revert Errors.ParticipantRegistry_NotReady(0, 0, 0);
-        }
+        _requireNotVoid(subject, recovery);
         if (!recovery.objected || recovery.quorumAt == 0) {
             revert Errors.ParticipantRegistry_NotReady(recovery.count, 0, recovery.readyAt);
         }
@@ -500,6 +496,12 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
         }
     }
 
+    function _requireNotVoid(address subject, Recovery storage recovery) private view {
+        if (Recoveries.isVoid(recovery, _accounts[subject].recoveries, block.timestamp)) {
+            revert Errors.ParticipantRegistry_NotReady(0, 0, 0);
+        }
+    }
+
     function _requireWindow(uint40 from, uint40 until) private view {
         uint256 latest = block.timestamp + MAX_TERM;
         if (until <= from || until <= block.timestamp || until > latest) {
@@ -546,8 +548,10 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
         emit ControllerChanged(subject, old, newController, epoch, account.recoveries);
     }
 
-    function _freeze(Account storage account, uint40 until) private {
-        if (until != 0) account.recoveringUntil = until + RECOVERY_LAPSE;
+    /// @dev Until every recovery of the account has lapsed; another one never shortens it.
+    function _freeze(Account storage account, uint40 readyAt) private {
+        uint40 until = readyAt + RECOVERY_LAPSE;
+        if (readyAt != 0 && until > account.recoveringUntil) account.recoveringUntil = until;
     }
 
     function _report(CredentialId credentialId, CredentialTerms calldata terms, address previous) private {
