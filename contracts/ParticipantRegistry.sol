@@ -50,10 +50,10 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
 
     /// @notice Notice before an accreditor's credentials stop counting: seven days.
     uint40 public constant DISMISSAL_NOTICE = 7 days;
-    /// @notice A credential or affiliation runs for ten years at most.
-    uint40 public constant MAX_TERM = 3650 days;
-    /// @notice A recovery that nobody carried out lapses thirty days after it was ready.
-    uint40 public constant RECOVERY_LAPSE = Recoveries.LAPSE;
+    /// @dev A credential or affiliation runs for ten years at most.
+    uint40 private constant MAX_TERM = 3650 days;
+    /// @dev A recovery that nobody carried out lapses thirty days after it was ready.
+    uint40 private constant RECOVERY_LAPSE = Recoveries.LAPSE;
 
     /* STORAGE */
 
@@ -548,9 +548,9 @@ contract ParticipantRegistry is IParticipantRegistry, Module {
         emit ControllerChanged(subject, old, newController, epoch, account.recoveries);
     }
 
-    /// @dev Until every recovery of the account has lapsed; another one never shortens it.
+    /// @dev To the last second at which any recovery of the account can be carried out; another one never shortens it.
     function _freeze(Account storage account, uint40 readyAt) private {
-        uint40 until = readyAt + RECOVERY_LAPSE;
+        uint40 until = readyAt + RECOVERY_LAPSE + 1;
         if (readyAt != 0 && until > account.recoveringUntil) account.recoveringUntil = until;
     }
 
