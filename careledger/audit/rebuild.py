@@ -18,6 +18,7 @@ __all__ = ["Happened", "Row", "RowKey", "changes", "rebuild"]
 NOTHING = "0x" + "00" * 32
 NOBODY = "0x" + "00" * 20
 EMERGENCY_WINDOW = 8 * 3600
+RECOVERY_LAPSE = 30 * 86_400
 REVOKED = 1
 OVERDUE = 1
 REVOKED_CREDENTIAL = 3
@@ -132,7 +133,7 @@ def _denied(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
 @_on("ConsentRegistry", "BasePolicyStated")
 def _policy(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     yield ("policy", a["custodian"], a["jurisdiction"], a["purpose"]), {
-        "rule": a["newRule"], "classes": a["newClasses"], "since": e.time, "jurisdiction": a["jurisdiction"],
+        "rule": a["newRule"], "classes": a["classes"], "roles": a["roles"], "since": e.time,
     }  # fmt: skip
 
 
@@ -225,9 +226,8 @@ def _epoch(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
 
 @_on("ParticipantRegistry", "GuardiansChanged")
 def _circle(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
-    yield ("circle", a["subject"]), {
-        "inForce": a["oldGuardians"], "next": a["newGuardians"], "inForceAt": a["inForceAt"],
-    }  # fmt: skip
+    in_force = a["newGuardians"] if a["inForceAt"] <= e.time else a["oldGuardians"]
+    yield ("circle", a["subject"]), {"inForce": in_force, "next": a["newGuardians"], "inForceAt": a["inForceAt"]}
 
 
 @_on("ParticipantRegistry", "RecoveryApproved")
@@ -237,7 +237,7 @@ def _approved(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]
     if a["count"] == 1:  # begun, or begun anew
         old = {
             "guardians": a["guardians"], "approvals": 0, "objected": False, "endorsed": False, "quorumAt": 0,
-            "readyAt": 0, "recoveries": read("account", a["subject"]).get("recoveries", 0),
+            "readyAt": 0, "recoveries": read("account", a["subject"]).get("recoveries", 0), "begunAt": e.time,
         }  # fmt: skip
     yield key, {**old, "approvals": old["approvals"] | 1 << a["index"], "count": a["count"]}
 
@@ -251,7 +251,8 @@ def _ready(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
 @_on("ParticipantRegistry", "RecoveryObjected")
 def _objected(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     yield ("recovery", a["recoveryId"]), {"objected": True, "readyAt": a["newReadyAt"]}
-    yield _frozen(read, a["subject"], a["newReadyAt"])
+    if a["newReadyAt"] != 0:
+        yield _frozen(read, a["subject"], a["newReadyAt"])
 
 
 @_on("ParticipantRegistry", "RecoveryEndorsed")
@@ -262,7 +263,7 @@ def _endorsed(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]
 def _frozen(read: Read, subject: Any, until: int) -> Change:
     key = ("account", subject)
     account: dict[str, Any] = {"controller": NOBODY, "epoch": 0, "recoveries": 0, "recoveringUntil": 0} | read(*key)
-    return key, {**account, "recoveringUntil": max(account["recoveringUntil"], until)}
+    return key, {**account, "recoveringUntil": max(account["recoveringUntil"], until + RECOVERY_LAPSE + 1)}
 
 
 # GUARDIANS
@@ -271,12 +272,18 @@ def _frozen(read: Read, subject: Any, until: int) -> Change:
 @_on("GuardianRegistry", "GuardianAppointed")
 def _appointed(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     fields = {name: a[name] for name in ("parent", "purposes", "until", "depth", "version")}
-    yield ("guardianship", a["patient"], a["guardian"]), fields
+    yield ("guardianship", a["patient"], a["guardian"], _life(read, a["patient"])), fields
 
 
 @_on("GuardianRegistry", "GuardianshipEnded")
 def _ended(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
-    yield ("guardianship", a["patient"], a["guardian"]), {"until": 0, "version": a["version"]}
+    key = ("guardianship", a["patient"], a["guardian"], _life(read, a["patient"]))
+    yield key, {"until": 0, "version": a["version"]}
+
+
+def _life(read: Read, patient: Any) -> int:
+    """A claim or recovery begins a new life, in which nobody has been appointed yet."""
+    return int(read("account", patient).get("recoveries", 0))
 
 
 # EMERGENCIES
@@ -292,7 +299,7 @@ def _officer(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
 def _opened(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     yield ("emergency", a["emergencyId"]), {
         "organisation": a["organisation"], "openedAt": a["until"] - EMERGENCY_WINDOW, "reason": a["reason"],
-        "verdict": 0, "appealed": False, "number": a["number"],
+        "verdict": 0, "appealed": False,
     }  # fmt: skip
     yield ("emergencies", a["patient"], a["practitioner"]), {"count": a["number"], "openUntil": a["until"]}
 
@@ -364,6 +371,11 @@ def _omitted(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
 def _answered(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     yield ("omission", a["receiptHash"]), {"status": 2}
     yield ("log", a["custodian"]), {"openOmissions": a["open"]}
+
+
+@_on("RecordRegistry", "ReceiptKeyNamed")
+def _receipt_key(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
+    yield ("receipt key", a["custodian"], a["key"]), {"named": True}
 
 
 # DIRECTORY

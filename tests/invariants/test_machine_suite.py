@@ -157,12 +157,19 @@ class SuiteMachine(RuleBasedStateMachine):
         since, until = self.affiliations.get((house, who), (0, 0))
         return since <= self.now < until
 
+    def check_frozen(self):
+        """K-inv5: while a recovery of the subject can still be carried out, claimable credit does not move."""
+        for (subject, new), p in self.proposals.items():
+            if not self.void(subject, new) and p["ready"] and self.now <= p["ready"] + LAPSE:
+                assert self.w.participants.isRecovering(self.P[subject]), f"K-inv5: {subject} to {new} is possible"
+
     # ---- time ----
 
     @rule(by=seconds)
     def pass_time(self, by):
         self.now += by
         self.w.warp(self.now)
+        self.check_frozen()
 
     # ---- control ----
 
@@ -207,14 +214,14 @@ class SuiteMachine(RuleBasedStateMachine):
     def void(self, subject, new) -> bool:
         p = self.proposals.get((subject, new))
         stale = p is None or p["recoveries"] != self.recoveries.get(subject, 0)
-        return stale or (p["ready"] != 0 and self.now > p["ready"] + LAPSE)
+        return stale or self.now > (p["ready"] or p["begun"]) + LAPSE
 
     @rule(subject=wards, new=heirs, index=st.integers(0, 2))
     def approve_recovery(self, subject, new, index):
         known = subject in self.kin_set
         fresh = self.void(subject, new)
         p = self.proposals.get((subject, new))
-        ok = known and (fresh or index not in p["by"])
+        ok = known and (fresh or (index not in p["by"] and self.now <= p["begun"] + LAPSE))
         names = ["RecoveryApproved"]
         count = 1 if fresh else len(p["by"]) + 1
         if count == 2:
@@ -224,7 +231,7 @@ class SuiteMachine(RuleBasedStateMachine):
             self.P[new],
             self.circle.terms,
             self.circle.proof(index),
-            2**40 - 1,
+            self.now,
             b"",
             sender=self.circle.people[index],
         )
@@ -232,6 +239,7 @@ class SuiteMachine(RuleBasedStateMachine):
             if fresh:
                 p = {
                     "by": set(),
+                    "begun": self.now,
                     "ready": 0,
                     "quorum": 0,
                     "objected": False,
@@ -259,8 +267,9 @@ class SuiteMachine(RuleBasedStateMachine):
         p = self.proposals.get((subject, new))
         admitted = who == "accreditor" and self.now < START + 5 * YEAR
         ok = admitted and not self.void(subject, new) and not p["endorsed"]
+        ok = ok and p["objected"] and p["quorum"] != 0
         call = lambda: self.w.participants.endorseRecovery(
-            self.P[subject], self.P[new], SWISS, sender=getattr(self.w, who)
+            self.P[subject], self.P[new], self.w.accreditor, SWISS, sender=getattr(self.w, who)
         )
         if self.act(ok, call, "RecoveryEndorsed"):
             p["endorsed"] = True
@@ -273,7 +282,7 @@ class SuiteMachine(RuleBasedStateMachine):
         call = lambda: self.w.participants.executeRecovery(
             self.P[subject], self.P[new], self.circle.terms, sender=self.w.relayer
         )
-        if self.act(ok, call, "ControllerChanged"):
+        if self.act(ok, call, "GuardiansChanged", "ControllerChanged"):
             assert self.now >= p["quorum"] + WAIT  # K-inv3
             self.controllers[subject] = new
             self.epochs[subject] = self.epochs.get(subject, 0) + 1
@@ -334,7 +343,7 @@ class SuiteMachine(RuleBasedStateMachine):
             self.P[house], self.P["practitioner"], since=self.now + ahead, until=self.now + YEAR, deadline=self.now + 1
         )
         _, until = self.affiliations.get((house, "practitioner"), (0, 0))
-        ok = until == 0 or said["since"] > until
+        ok = until == 0 or (said["since"] > until and self.now >= until)
         signature = self.w.sign_affiliation(self.P[self.controller("practitioner")], said)
         sender = self.P[self.controller(house)]
         call = lambda: self.w.participants.affiliate(said, b"", signature, sender=sender)
@@ -371,7 +380,7 @@ class SuiteMachine(RuleBasedStateMachine):
             # the claim key is a key of its own: whoever controls the account of the same address now
             sender = self.P[self.controller("stranger")]
             call = lambda: self.w.participants.claimHeld(said, self.w.relayer, 2**40 - 1, b"", sender=sender)
-            if self.act(state[0] == 1, call, "HeldAccountClaimed", "ControllerChanged"):
+            if self.act(state[0] in (1, 3), call, "HeldAccountClaimed", "ControllerChanged"):
                 self.held[subject][0] = 2
                 assert self.w.participants.controllerOf(subject) == self.w.relayer.address
         else:
@@ -459,15 +468,22 @@ class SuiteMachine(RuleBasedStateMachine):
             self.standing[patient] = {"denied": denied, "emergencyDenied": emergency, "version": version}
             assert self.w.consents.standingOf(self.P[patient]) == self.standing[patient]
 
-    @rule(house=houses, sender=senders, purpose=purposes, of=st.integers(0, 4), classes=masks)
-    def policy(self, house, sender, purpose, of, classes):
+    @rule(
+        house=houses,
+        sender=senders,
+        purpose=purposes,
+        of=st.integers(0, 4),
+        classes=masks,
+        roles=st.sampled_from([2, 4, 6, 0]),
+    )
+    def policy(self, house, sender, purpose, of, classes, roles):
         sender = self.who(house, sender)
         ok = self.controller(house) == sender and self.active(house, Role.Provider) and of != 0
         call = lambda: self.w.consents.statePolicy(
-            self.P[house], Role.Provider, SWISS, purpose, of, classes, EVIDENCE, sender=self.P[sender]
+            self.P[house], Role.Provider, SWISS, purpose, of, classes, roles, EVIDENCE, sender=self.P[sender]
         )
         if self.act(ok, call, "BasePolicyStated"):
-            self.policies[house, int(purpose)] = (of, classes)
+            self.policies[house, int(purpose)] = (of, classes, roles)
 
     @rule(
         patient=st.sampled_from(["patient", "stranger", "practitioner"]),
@@ -511,12 +527,15 @@ class SuiteMachine(RuleBasedStateMachine):
 
         denied = standing["denied"]
         permits = 0
+        named = self.directives.get((patient, scope(organisation(self.P[actor]), purpose)))
+        if kind == "role" and live(named):
+            denied |= named["denies"]
         for d, counts in ((words[0], True), (other, holds)):
             if live(d):
                 denied |= d["denies"]
                 permits |= d["permits"] & ~d["denies"] if counts else 0
-        of, classes = self.policies.get((house, int(purpose)), (0, 0)) if accredited and house else (0, 0)
-        if of in (2, 4):
+        of, classes, roles = self.policies.get((house, int(purpose)), (0, 0, 0)) if accredited and house else (0, 0, 0)
+        if of in (2, 4) and roles >> (Role.Practitioner if kind == "role" else Role.Provider) & 1:
             permits |= classes
         kin = purpose == Purpose.PATRQT and self.is_guardian(patient, actor, purpose)
         pair = self.emergencies.get((patient, actor), [])
@@ -526,7 +545,7 @@ class SuiteMachine(RuleBasedStateMachine):
         elif patient == actor:
             granted = asked
         elif glass:
-            granted = asked & ~standing["emergencyDenied"]
+            granted = asked & ~standing["emergencyDenied"] & ~(own_word["denies"] if live(own_word) else 0)
         else:
             granted = asked & ~denied & (asked if kin else permits)
         assert got["grantedClasses"] == granted
@@ -535,10 +554,13 @@ class SuiteMachine(RuleBasedStateMachine):
 
     # ---- guardians ----
 
+    def ward(self, patient, who):
+        return patient, who, self.recoveries.get(patient, 0)
+
     def is_guardian(self, patient, who, purpose) -> bool:
         below = 0
         for _ in range(3):
-            g = self.guardians.get((patient, who))
+            g = self.guardians.get(self.ward(patient, who))
             if not g or self.now >= g["until"] or not g["purposes"] >> int(purpose) & 1 or g["depth"] < below:
                 return False
             if g["parent"] is None:
@@ -549,7 +571,7 @@ class SuiteMachine(RuleBasedStateMachine):
     def alive(self, patient, who) -> bool:
         below = 0
         for _ in range(3):
-            g = self.guardians.get((patient, who))
+            g = self.guardians.get(self.ward(patient, who))
             if not g or self.now >= g["until"] or g["depth"] < below:
                 return False
             if g["parent"] is None:
@@ -568,7 +590,7 @@ class SuiteMachine(RuleBasedStateMachine):
     )
     def appoint(self, patient, who, sender, own, purposes, length, depth):
         sender = self.who(patient, sender) if own else {"right": "hospital"}.get(sender, sender)
-        old = self.guardians.get((patient, who), {"version": 0, "until": 0, "parent": None})
+        old = self.guardians.get(self.ward(patient, who), {"version": 0, "until": 0, "parent": None})
         until = self.now + length
         said = {
             "patient": self.a(patient),
@@ -584,14 +606,14 @@ class SuiteMachine(RuleBasedStateMachine):
             call = lambda: self.w.guardians.appointGuardian(said, sender=self.P[sender])
             names, parent = ["GuardianAppointed"], None
         else:
-            g = self.guardians.get((patient, sender))
-            ok = sound and self.alive(patient, sender) and who != sender
+            g = self.guardians.get(self.ward(patient, sender))
+            ok = sound and self.alive(patient, sender) and who != sender and self.controller(sender) == sender
             ok = ok and purposes & ~g["purposes"] == 0 and until <= g["until"] and depth < g["depth"]
             ok = ok and not (old["until"] > self.now and old["parent"] != sender)
             call = lambda: self.w.guardians.appointGuardianFor(said, PAPER, sender=self.P[sender])
             names, parent = ["GuardianAppointed", "ActedFor"], sender
         if self.act(ok, call, *names):
-            self.guardians[patient, who] = {
+            self.guardians[self.ward(patient, who)] = {
                 "parent": parent,
                 "purposes": purposes,
                 "until": until,
@@ -604,8 +626,15 @@ class SuiteMachine(RuleBasedStateMachine):
 
     @rule(patient=wards, who=kin, sender=people)
     def end_guardian(self, patient, who, sender):
-        g = self.guardians.get((patient, who))
-        ok = bool(g) and g["until"] != 0 and sender in (who, g["parent"], self.controller(patient))
+        g = self.guardians.get(self.ward(patient, who))
+        ok = (
+            bool(g)
+            and g["until"] != 0
+            and (
+                sender == self.controller(patient)
+                or (sender in (who, g["parent"]) and self.controller(sender) == sender)
+            )
+        )
         call = lambda: self.w.guardians.endGuardianship(self.P[patient], self.P[who], sender=self.P[sender])
         if self.act(ok, call, "GuardianshipEnded"):
             g["until"], g["version"] = 0, g["version"] + 1
@@ -619,10 +648,11 @@ class SuiteMachine(RuleBasedStateMachine):
         pair = self.emergencies.setdefault((patient, who), [])
         ok = self.controller(who) == sender and reason != 0 and patient != who
         ok = ok and self.active(who, Role.Practitioner) and self.affiliated(house, who)
+        ok = ok and self.controller(house) != sender
         ok = ok and self.active(house, Role.Provider) and house in self.officers and not self.overdue.get(house)
         ok = ok and self.now >= self.suspended.get(who, 0) and not (pair and self.now < pair[-1]["until"])
         call = lambda: self.w.emergencies.openEmergency(
-            self.P[patient], self.P[who], self.P[house], Role.Provider, SWISS, reason, sender=self.P[sender]
+            self.P[patient], self.P[who], self.P[house], SWISS, reason, sender=self.P[sender]
         )
         if self.act(ok, call, "EmergencyOpened"):
             pair.append({"house": house, "at": self.now, "until": self.now + WINDOW, "verdict": 0, "appealed": False})
@@ -687,19 +717,26 @@ class SuiteMachine(RuleBasedStateMachine):
     def appeal(self, patient, number, verdict, by):
         pair = self.emergencies.get((patient, "practitioner"), [])
         e = pair[number - 1] if number <= len(pair) else None
-        ok = bool(e) and by == "accreditor" and e["verdict"] in (2, 3) and not e["appealed"] and verdict in (2, 3)
+        ok = (
+            bool(e)
+            and by == "accreditor"
+            and self.now < START + 5 * YEAR
+            and e["verdict"] in (1, 2, 3)
+            and not e["appealed"]
+            and verdict in (2, 3)
+        )
         call = lambda: self.w.emergencies.settleAppeal(
             self.P[patient],
             self.P["practitioner"],
             number,
-            Role.Provider,
-            SWISS,
             verdict,
             EVIDENCE,
             sender=getattr(self.w, by),
         )
         if self.act(ok, call, "EmergencyAppealed"):
             old, e["verdict"], e["appealed"] = e["verdict"], verdict, True
+            if old == 1:
+                self.overdue[e["house"]] -= 1
             self.judge(old, verdict)
 
     # ---- records ----
@@ -798,6 +835,20 @@ class SuiteMachine(RuleBasedStateMachine):
         self.amend(author, "", True, which, to, newer if to == 2 else -1, 1 if to == 4 else 0)
         self.amend(author, "", True, which, 4, -1, 1)
 
+    @rule(subject=wards, objected=st.booleans(), first=heirs, second=heirs, gap=seconds)
+    def recover_twice(self, subject, objected, first, second, gap):
+        """Two proposals at once; the freeze has to last for the later of them."""
+        self.set_guardians(subject, "right")
+        for new, object_ in ((first, objected), (second, False)):
+            for index in (0, 1):
+                p = self.proposals.get((subject, new))
+                if self.void(subject, new) or index not in p["by"]:
+                    self.approve_recovery(subject, new, index)
+            if object_:
+                self.object_to_recovery(subject, new, "right")
+        self.pass_time(gap)
+        self.pass_time(WAIT + LAPSE - gap if gap < LAPSE else 1)  # the last second of the second proposal
+
     @rule(salt=st.integers(3, 40), provisional=st.booleans(), last=st.sampled_from(["claim", "close"]))
     def hold_and_release(self, salt, provisional, last):
         for step in ("open", last, "claim", "open"):
@@ -819,7 +870,7 @@ class SuiteMachine(RuleBasedStateMachine):
             "key": lambda k: w.participants.encryptionKeyOf(*k),
             "accreditation": lambda k: w.participants.accreditationOf(*k),
             "partner": lambda k: {"number": w.participants.partnerNoOf(*k)},
-            "guardianship": lambda k: w.guardians.guardianshipOf(*k),
+            "guardianship": lambda k: w.guardians.guardianshipOf(*k[:2]),
             "emergencies": lambda k: w.emergencies.emergenciesOf(*k),
             "desk": lambda k: w.emergencies.deskOf(*k),
             "conduct": lambda k: {"suspendedUntil": w.emergencies.suspendedUntil(*k)},
@@ -828,6 +879,8 @@ class SuiteMachine(RuleBasedStateMachine):
             "part": lambda k: w.records.logPartOf(*k),
         }
         for (table, *key), row in rows.items():
+            if table == "guardianship" and k_life(rows, key) != key[2]:
+                continue  # of a life before: no view shows it any more
             if table in views:
                 got = views[table](key)
                 assert {name: got[name] for name in row} == dict(row), (table, key)
@@ -855,6 +908,11 @@ class SuiteMachine(RuleBasedStateMachine):
                 got = w.emergencies.emergencyOf(self.P[patient], self.P[who], number)
                 row = rows["emergency", got["emergencyId"]]
                 assert {k: got["emergency"][k] for k in row} == dict(row)
+
+
+def k_life(rows, key) -> int:
+    """Which life of the patient's account is on."""
+    return rows.get(("account", key[0]), {}).get("recoveries", 0)
 
 
 @lru_cache(maxsize=1)

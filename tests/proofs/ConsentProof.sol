@@ -226,6 +226,7 @@ contract ConsentProof is Kit {
                     Purpose.TREAT,
                     Rule.PermitUnlessDenied,
                     classes,
+                    type(uint32).max,
                     bytes32(uint256(1))
                 )
             )

@@ -51,12 +51,12 @@ contract DirectivesProof is Kit {
     }
 
     function _denied(Directives.Facts memory f) private pure returns (uint64) {
-        return f.denied | (_live(f.person) & f.person.denies) | (_live(f.acting) & f.acting.denies);
+        return f.denied | f.houseDenies | (_live(f.person) & f.person.denies) | (_live(f.acting) & f.acting.denies);
     }
 
     function _spec(Directives.Facts memory f) private pure returns (uint64) {
         uint64 ordinary = f.asked & ~_denied(f) & (_mask(f.guardian) | _byDirective(f) | _byRule(f));
-        uint64 emergency = f.asked & ~f.emergencyDenied;
+        uint64 emergency = f.asked & ~(f.emergencyDenied | (_live(f.person) & f.person.denies));
         uint64 other = (_mask(f.emergency) & emergency) | (~_mask(f.emergency) & ordinary);
         uint64 whole = (_mask(f.own) & f.asked) | (~_mask(f.own) & other);
         return _mask(f.asked & ~f.known == 0) & whole;
@@ -101,11 +101,11 @@ contract DirectivesProof is Kit {
     }
 
     function check_C1_decide__live_denial_to_person_beats_all(Directives.Facts memory f) public pure {
-        assert(_spec(f) & _ordinary(f) & _live(f.person) & f.person.denies == 0);
+        assert(_spec(f) & ~_mask(f.own) & _live(f.person) & f.person.denies == 0); // emergencies included
     }
 
     function check_C1_decide__live_denial_to_capacity_beats_all(Directives.Facts memory f) public pure {
-        assert(_spec(f) & _ordinary(f) & _live(f.acting) & f.acting.denies == 0);
+        assert(_spec(f) & _ordinary(f) & ((_live(f.acting) & f.acting.denies) | f.houseDenies) == 0);
     }
 
     function check_C12_decide__emergency_never_opens_what_is_denied_in_emergencies(
@@ -153,6 +153,7 @@ contract DirectivesProof is Kit {
         f.emergencyDenied |= emergencyDenied;
         f.person.denies |= personDenies;
         f.acting.denies |= actingDenies;
+        f.houseDenies |= actingDenies;
         assert(_spec(f) & ~before == 0);
     }
 

@@ -6,7 +6,7 @@ import {GuardianRegistry} from "../../contracts/GuardianRegistry.sol";
 import {Purpose} from "../../contracts/types/Consents.sol";
 import {EmergencyReason} from "../../contracts/types/Emergencies.sol";
 import {GuardianshipTerms} from "../../contracts/types/Guardians.sol";
-import {Act, Capacity, Jurisdiction, Role, Will} from "../../contracts/types/Participants.sol";
+import {Act, Capacity, Jurisdiction, Will} from "../../contracts/types/Participants.sol";
 import {Kit} from "../forge/Kit.sol";
 import {AnybodyGoverns, ParticipantsStub} from "./Mocks.sol";
 
@@ -58,13 +58,12 @@ contract EmergencyProof is Kit {
                 patient,
                 practitioner,
                 organisation,
-                Role.Provider,
                 Jurisdiction.wrap(756000),
                 reason
             )
         {
             assert(caller == practitioner && active && affiliated && reason != EmergencyReason.None);
-            assert(patient != practitioner && openUntil <= 1_000_000);
+            assert(organisation != practitioner && patient != practitioner && openUntil <= 1_000_000);
             (uint16 now_, uint40 until) = _emergencies.emergenciesOf(patient, practitioner);
             assert(now_ == count + 1 && until == 1_000_000 + 8 hours);
         } catch {}
@@ -96,7 +95,6 @@ contract EmergencyProof is Kit {
                 patient,
                 practitioner,
                 organisation,
-                Role.Provider,
                 Jurisdiction.wrap(756000),
                 EmergencyReason.Unconscious
             )
@@ -130,7 +128,7 @@ contract GuardianProof is Kit {
 
     /// @dev Slot 0 holds parent, purposes, until, depth and 16 bits of version: 160 + 32 + 40 + 8 + 16 = 256.
     function _put(address patient, address guardian, address parent, uint32 purposes, uint40 until, uint8 depth) private {
-        bytes32 key = keccak256(abi.encode(patient, guardian));
+        bytes32 key = keccak256(abi.encode(patient, guardian, uint16(0)));
         uint256 word = uint256(uint160(parent)) | (uint256(purposes) << 160) | (uint256(until) << 192);
         vm.store(
             address(_guardians),

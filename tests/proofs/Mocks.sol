@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Capacity, Held, Jurisdiction, Role} from "../../contracts/types/Participants.sol";
+import {Account, Capacity, Held, Jurisdiction, Role} from "../../contracts/types/Participants.sol";
 
 /// @notice Stands for the participant registry in proofs about others: one account has a chosen controller, all others
 /// control themselves; whether anybody is active or affiliated is chosen once.
@@ -40,6 +40,8 @@ contract ParticipantsStub {
     function capacityOf(address, address) external view returns (Capacity) {
         return capacity;
     }
+
+    function accountOf(address) external pure returns (Account memory account) {}
 
     function heldOf(address) external pure returns (Held memory held) {}
 }
