@@ -283,7 +283,7 @@ interface IParticipantRegistry {
     ) external;
 
     /// @notice Carries a recovery out once its wait is over. Anyone.
-    /// @dev Emits {ControllerChanged}. Requirements: Quorum; wait over, not longer ago than {RECOVERY_LAPSE}; after an
+    /// @dev Emits {ControllerChanged}. Requirements: Quorum; wait over, not longer ago than thirty days; after an
     /// objection the larger quorum or an endorsement; no other recovery since it was proposed.
     function executeRecovery(address subject, address newController, GuardianTerms calldata terms) external;
 

@@ -78,10 +78,8 @@ library Recoveries {
         uint256 time
     ) internal view {
         uint8 needed = r.objected && !r.endorsed ? t.largerQuorum : t.quorum;
-        bool ready = !isVoid(r, recoveries, time) && r.readyAt != 0 && time >= r.readyAt && r.count >= needed;
-        if (!ready) {
-            uint40 readyAt = isVoid(r, recoveries, time) ? 0 : r.readyAt;
-            revert Errors.ParticipantRegistry_NotReady(r.count, needed, readyAt);
-        }
+        uint40 readyAt = isVoid(r, recoveries, time) ? 0 : r.readyAt;
+        bool ready = readyAt != 0 && time >= readyAt && r.count >= needed;
+        if (!ready) revert Errors.ParticipantRegistry_NotReady(r.count, needed, readyAt);
     }
 }

@@ -199,8 +199,6 @@ def test_hash__when_many_subsets_of_classes_are_signed__is_what_wallets_compute(
 
 def test_constants__when_asked__are_those_the_interfaces_promise(world):
     assert world.participants.DISMISSAL_NOTICE() == 7 * 86_400
-    assert world.participants.MAX_TERM() == 3650 * 86_400
-    assert world.participants.RECOVERY_LAPSE() == 30 * 86_400
     assert world.guardians.MAX_GUARDIANSHIP() == 366 * 86_400
     assert world.guardians.MAX_DEPTH() == 2
     assert world.emergencies.EMERGENCY_WINDOW() == 8 * 3600
