@@ -5,7 +5,7 @@ RUN    := .venv/bin/python
 CORES  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install build demo test deep bench mutate lint gates prove lock clean
+.PHONY: help install build demo test coverage deep bench mutate lint gates prove lock clean
 
 help:      ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -22,6 +22,9 @@ demo: install ## play the journeys on a local chain
 test: build ## the quick tier: every test that a push runs
 	@$(RUN) -m pytest -n $(CORES) --dist loadgroup -q $(TESTS)
 	@$(RUN) scripts/gas.py --check
+
+coverage: build ## branch coverage of the package by the quick tier
+	@$(RUN) -m pytest -n $(CORES) --dist loadgroup -q --cov=careledger --cov-branch --cov-report=term:skip-covered tests/sdk tests/cli
 
 deep: build ## the long tier: big fuzz runs, long invariants, campaigns
 	@CARELEDGER_TIER=deep FOUNDRY_PROFILE=deep $(RUN) -m pytest -n $(CORES) --dist loadgroup -q -m "deep or not deep" $(TESTS)
