@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+
+import {IParticipantRegistry} from "../interfaces/IParticipantRegistry.sol";
+import {Errors} from "../libraries/Errors.sol";
+import {ParticipantTypes} from "../libraries/ParticipantTypes.sol";
+import {Recoveries} from "../libraries/Recoveries.sol";
+import {
+    Account,
+    GuardianProof,
+    GuardianTerms,
+    Jurisdiction,
+    Recovery,
+    RecoveryId,
+    Role
+} from "../types/Participants.sol";
+import {Module} from "./Module.sol";
+
+/// @title Control
+/// @notice Who acts for a subject: its controller of now, and how a lost key is replaced.
+abstract contract Control is IParticipantRegistry, Module {
+    /* TYPES */
+
+    struct Guardians {
+        bytes32 inForce;
+        bytes32 next;
+        uint40 inForceAt;
+    }
+
+    /* CONSTANTS */
+
+    /// @dev A recovery that nobody carried out lapses thirty days after it was ready.
+    uint40 private constant RECOVERY_LAPSE = Recoveries.LAPSE;
+
+    /* STORAGE */
+
+    mapping(address subject => Account) private _accounts;
+    mapping(address subject => Guardians) private _guardians;
+    mapping(RecoveryId recoveryId => Recovery) private _recoveries;
+
+    /* CONTROL AND RECOVERY */
+
+    /// @inheritdoc IParticipantRegistry
+    function changeController(address subject, address newController) external {
+        _requireController(subject);
+        if (newController == address(0)) revert Errors.ParticipantRegistry_Missing();
+        _setController(subject, newController, false);
+    }
+
+    /// @inheritdoc IParticipantRegistry
+    function raiseEpoch(address subject) external {
+        _requireController(subject);
+        uint32 epoch = ++_accounts[subject].epoch;
+        emit EpochRaised(subject, epoch);
+    }
+
+    /// @inheritdoc IParticipantRegistry
+    function setGuardians(address subject, GuardianTerms calldata current, GuardianTerms calldata next) external {
+        Guardians storage guardians = _guardians[subject];
+        _requireController(subject);
+        if (next.root != bytes32(0)) Recoveries.check(next);
+        bytes32 inForce = _guardiansInForce(subject);
+        if (inForce != bytes32(0) && Recoveries.commitment(current) != inForce) {
+            revert Errors.ParticipantRegistry_NotTheGuardians(subject, inForce);
+        }
+
+        uint40 wait = inForce == bytes32(0) ? 0 : current.waitSeconds;
+        bytes32 commitment = next.root == bytes32(0) ? bytes32(0) : Recoveries.commitment(next);
+        guardians.inForce = inForce;
+        guardians.next = commitment;
+        guardians.inForceAt = uint40(block.timestamp) + wait;
+
+        emit GuardiansChanged(subject, inForce, commitment, guardians.inForceAt);
+    }
+
+    /// @inheritdoc IParticipantRegistry
+    function approveRecovery(
+        address subject,
+        address newController,
+        GuardianTerms calldata terms,
+        GuardianProof calldata proof,
+        uint40 deadline,
+        bytes calldata signature
+    ) external {
+        Account storage account = _accounts[subject];
+        RecoveryId id = _recoveryId(subject, newController);
+        Recovery storage recovery = _recoveries[id];
+        if (newController == address(0)) revert Errors.ParticipantRegistry_Missing();
+        if (Recoveries.isVoid(recovery, account.recoveries, block.timestamp)) {
+            Recoveries.begin(recovery, _guardiansInForce(subject), account.recoveries);
+        }
+        if (deadline > recovery.begunAt + RECOVERY_LAPSE) {
+            revert Errors.ParticipantRegistry_BadWindow(0, deadline, recovery.begunAt + RECOVERY_LAPSE);
+        }
+        if (Recoveries.commitment(terms) != recovery.guardians) {
+            revert Errors.ParticipantRegistry_NotTheGuardians(subject, recovery.guardians);
+        }
+        _requireGuardian(terms.root, proof);
+        bytes32 structHash = ParticipantTypes.hashApproval(subject, newController, account.recoveries, deadline);
+        _requireAgreed(proof.guardian, structHash, deadline, signature);
+
+        bool quorum = Recoveries.approve(recovery, terms, proof.index, block.timestamp);
+
+        emit RecoveryApproved(id, subject, newController, recovery.guardians, proof.index, recovery.count);
+        if (quorum) {
+            _freeze(account, recovery.readyAt);
+            emit RecoveryReady(id, subject, recovery.quorumAt, recovery.readyAt);
+        }
+    }
+
+    /// @inheritdoc IParticipantRegistry
+    function objectToRecovery(address subject, address newController) external {
+        RecoveryId id = _recoveryId(subject, newController);
+        Recovery storage recovery = _recoveries[id];
+        _requireController(subject);
+        _requireNotVoid(subject, recovery);
+        if (recovery.objected) revert Errors.ParticipantRegistry_AlreadyDone(Errors.RecoveryStep.Objection);
+
+        uint40 oldReadyAt = recovery.readyAt;
+        Recoveries.object_(recovery);
+        _freeze(_accounts[subject], recovery.readyAt);
+
+        emit RecoveryObjected(id, subject, oldReadyAt, recovery.readyAt);
+    }
+
+    /// @inheritdoc IParticipantRegistry
+    function endorseRecovery(
+        address subject,
+        address newController,
+        address accreditor,
+        Jurisdiction jurisdiction
+    ) external {
+        RecoveryId id = _recoveryId(subject, newController);
+        Recovery storage recovery = _recoveries[id];
+        _requireController(accreditor);
+        if (!_isAdmitted(accreditor, Role.Steward, jurisdiction)) {
+            revert Errors.ParticipantRegistry_NotAccreditor(accreditor, Role.Steward, jurisdiction);
+        }
+        _requireNotVoid(subject, recovery);
+        if (!recovery.objected || recovery.quorumAt == 0) {
+            revert Errors.ParticipantRegistry_NotReady(recovery.count, 0, recovery.readyAt);
+        }
+        if (recovery.endorsed) revert Errors.ParticipantRegistry_AlreadyDone(Errors.RecoveryStep.Endorsement);
+
+        recovery.endorsed = true;
+
+        emit RecoveryEndorsed(id, subject, accreditor);
+    }
+
+    /// @inheritdoc IParticipantRegistry
+    function executeRecovery(address subject, address newController, GuardianTerms calldata terms) external {
+        Account storage account = _accounts[subject];
+        Recovery storage recovery = _recoveries[_recoveryId(subject, newController)];
+        if (Recoveries.commitment(terms) != recovery.guardians) {
+            revert Errors.ParticipantRegistry_NotTheGuardians(subject, recovery.guardians);
+        }
+        Recoveries.requireReady(recovery, terms, account.recoveries, block.timestamp);
+
+        account.recoveringUntil = 0;
+        // Whatever set of guardians a thief put in meanwhile goes with the thief.
+        bytes32 old = _guardiansInForce(subject);
+        bytes32 restored = recovery.guardians;
+        uint40 time = uint40(block.timestamp);
+        _guardians[subject] = Guardians({inForce: restored, next: restored, inForceAt: time});
+
+        emit GuardiansChanged(subject, old, restored, time);
+        _setController(subject, newController, true);
+    }
+
+    /* INTERNAL */
+
+    /// @dev Whether an issuer is admitted for a role and jurisdiction now.
+    function _isAdmitted(address issuer, Role role, Jurisdiction jurisdiction) internal view virtual returns (bool);
+
+    /// @dev The one predicate of authority: the caller is the controller of now.
+    function _requireController(address subject) internal view {
+        address controller = controllerOf(subject);
+        if (_caller() != controller) {
+            revert Errors.ParticipantRegistry_NotController(subject, _caller(), controller);
+        }
+    }
+
+    /// @dev Two doors in one: an empty signature is the party's own call, any other its signed word.
+    function _requireAgreed(
+        address party,
+        bytes32 structHash,
+        uint40 deadline,
+        bytes calldata signature
+    ) internal view {
+        if (signature.length == 0) _requireController(party);
+        else _requireSigned(controllerOf(party), structHash, deadline, signature);
+    }
+
+    function _requireGuardian(bytes32 root, GuardianProof calldata proof) private pure {
+        bytes32 leaf = ParticipantTypes.guardianLeaf(proof.index, proof.guardian, proof.salt);
+        if (proof.index >= Recoveries.MAX_GUARDIANS || !MerkleProof.verifyCalldata(proof.path, root, leaf)) {
+            revert Errors.ParticipantRegistry_NotAGuardian(proof.guardian, proof.index);
+        }
+    }
+
+    function _requireNotVoid(address subject, Recovery storage recovery) private view {
+        if (Recoveries.isVoid(recovery, _accounts[subject].recoveries, block.timestamp)) {
+            revert Errors.ParticipantRegistry_NotReady(0, 0, 0);
+        }
+    }
+
+    function _setController(address subject, address newController, bool recovered) internal {
+        Account storage account = _accounts[subject];
+        address old = controllerOf(subject);
+
+        account.controller = newController == subject ? address(0) : newController;
+        uint32 epoch = ++account.epoch;
+        if (recovered) ++account.recoveries;
+
+        emit ControllerChanged(subject, old, newController, epoch, account.recoveries);
+    }
+
+    /// @dev To the last second at which any recovery of the account can be carried out; another one never shortens it.
+    function _freeze(Account storage account, uint40 readyAt) private {
+        uint40 until = readyAt + RECOVERY_LAPSE + 1;
+        if (readyAt != 0 && until > account.recoveringUntil) account.recoveringUntil = until;
+    }
+
+    function _guardiansInForce(address subject) private view returns (bytes32) {
+        Guardians storage guardians = _guardians[subject];
+        return block.timestamp >= guardians.inForceAt ? guardians.next : guardians.inForce;
+    }
+
+    function _recoveryId(address subject, address newController) private view returns (RecoveryId) {
+        return RecoveryId.wrap(keccak256(abi.encode(block.chainid, address(this), subject, newController)));
+    }
+
+    /* VIEWS */
+
+    /// @inheritdoc IParticipantRegistry
+    function controllerOf(address subject) public view returns (address controller) {
+        controller = _accounts[subject].controller;
+        if (controller == address(0)) controller = subject;
+    }
+
+    /// @inheritdoc IParticipantRegistry
+    function authorityOf(address subject) external view returns (address controller, uint32 epoch) {
+        Account storage account = _accounts[subject];
+        (controller, epoch) = (account.controller, account.epoch);
+        if (controller == address(0)) controller = subject;
+    }
+
+    /// @inheritdoc IParticipantRegistry
+    function accountOf(address subject) external view returns (Account memory) {
+        return _accounts[subject];
+    }
+
+    /// @inheritdoc IParticipantRegistry
+    function isRecovering(address subject) external view returns (bool) {
+        return block.timestamp < _accounts[subject].recoveringUntil;
+    }
+
+    /// @inheritdoc IParticipantRegistry
+    function guardiansOf(address subject) external view returns (bytes32 inForce, bytes32 next, uint40 inForceAt) {
+        Guardians storage guardians = _guardians[subject];
+        return (_guardiansInForce(subject), guardians.next, guardians.inForceAt);
+    }
+
+    /// @inheritdoc IParticipantRegistry
+    function recoveryOf(
+        address subject,
+        address newController
+    ) external view returns (RecoveryId recoveryId, Recovery memory recovery) {
+        recoveryId = _recoveryId(subject, newController);
+        recovery = _recoveries[recoveryId];
+    }
+}
