@@ -4,57 +4,55 @@ pragma solidity 0.8.30;
 import {Basis, Directives, Reason, Rule} from "../../contracts/libraries/Directives.sol";
 import {Kit} from "../forge/Kit.sol";
 
-/// @notice What a decision may come to, for all inputs: `decide` has no loop and no state, so nothing is bounded here.
-/// @dev `_spec` says what is granted as one formula without a branch. The first check proves that the library grants
-/// exactly that; the others prove the formula's properties, which costs milliseconds instead of 1,800 paths each.
-contract DirectivesProof is Kit {
-    function _bit(bool b) private pure returns (uint64 n) {
+/// @notice What is granted, as one formula without a branch.
+abstract contract DirectivesFormula is Kit {
+    function _bit(bool b) internal pure returns (uint64 n) {
         assembly {
             n := b
         }
     }
 
     /// @dev All ones, or zero.
-    function _mask(bool b) private pure returns (uint64 m) {
+    function _mask(bool b) internal pure returns (uint64 m) {
         assembly {
             m := and(sub(0, b), 0xffffffffffffffff)
         }
     }
 
-    function _both(bool a, bool b) private pure returns (bool c) {
+    function _both(bool a, bool b) internal pure returns (bool c) {
         assembly {
             c := and(a, b)
         }
     }
 
-    function _either(bool a, bool b) private pure returns (bool c) {
+    function _either(bool a, bool b) internal pure returns (bool c) {
         assembly {
             c := or(a, b)
         }
     }
 
-    function _live(Directives.Word memory w) private pure returns (uint64) {
+    function _live(Directives.Word memory w) internal pure returns (uint64) {
         return _mask(w.standing == Directives.Standing.Live);
     }
 
-    function _spoken(Directives.Word memory w) private pure returns (uint64) {
+    function _spoken(Directives.Word memory w) internal pure returns (uint64) {
         return _live(w) & _mask(w.opened) & _mask(w.within) & w.permits & ~w.denies;
     }
 
-    function _byRule(Directives.Facts memory f) private pure returns (uint64) {
+    function _byRule(Directives.Facts memory f) internal pure returns (uint64) {
         bool speaks = _either(f.rule == Rule.PermitUnlessDenied, f.rule == Rule.RequiredByLaw);
         return _mask(_both(f.accredited, speaks)) & f.ruleClasses;
     }
 
-    function _byDirective(Directives.Facts memory f) private pure returns (uint64) {
+    function _byDirective(Directives.Facts memory f) internal pure returns (uint64) {
         return _spoken(f.person) | (_mask(f.capacityHeld) & _spoken(f.acting));
     }
 
-    function _denied(Directives.Facts memory f) private pure returns (uint64) {
+    function _denied(Directives.Facts memory f) internal pure returns (uint64) {
         return f.denied | f.houseDenies | (_live(f.person) & f.person.denies) | (_live(f.acting) & f.acting.denies);
     }
 
-    function _spec(Directives.Facts memory f) private pure returns (uint64) {
+    function _spec(Directives.Facts memory f) internal pure returns (uint64) {
         uint64 ordinary = f.asked & ~_denied(f) & (_mask(f.guardian) | _byDirective(f) | _byRule(f));
         uint64 emergency = f.asked & ~(f.emergencyDenied | (_live(f.person) & f.person.denies));
         uint64 other = (_mask(f.emergency) & emergency) | (~_mask(f.emergency) & ordinary);
@@ -63,10 +61,15 @@ contract DirectivesProof is Kit {
     }
 
     /// @dev Where a property speaks of ordinary requests alone.
-    function _ordinary(Directives.Facts memory f) private pure returns (uint64) {
+    function _ordinary(Directives.Facts memory f) internal pure returns (uint64) {
         return ~(_mask(f.own) | _mask(f.emergency));
     }
+}
 
+/// @notice The library grants exactly what the formula says, for all inputs: `decide` has no loop and no state, so nothing
+/// is bounded. Some 3,000 paths each, minutes rather than seconds: `scripts/prove.py --halmos --table
+/// tests/proofs/deep.toml`. On each push tests/invariants/Directives.t.sol compares instead, by random facts.
+contract DirectivesExhaustive is DirectivesFormula {
     function check_C13_decide__grants_what_the_formula_says(Directives.Facts memory f) public pure {
         (, , uint64 granted) = Directives.decide(f);
         assert(granted == _spec(f));
@@ -86,7 +89,10 @@ contract DirectivesProof is Kit {
         bad |= _bit((reason == Reason.Law) != _both(basis == Basis.Law, uint8(reason) < 20));
         assert(bad == 0);
     }
+}
 
+/// @notice What follows from the formula.
+contract DirectivesProof is DirectivesFormula {
     function check_C13_decide__granted_is_part_of_asked(Directives.Facts memory f) public pure {
         assert(_spec(f) & ~f.asked == 0);
     }

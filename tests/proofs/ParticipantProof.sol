@@ -24,11 +24,11 @@ contract ParticipantProof is Kit {
     address private constant ISSUER = address(0x155);
     Jurisdiction private constant PLACE = Jurisdiction.wrap(756000);
     uint256 private constant ACCOUNTS = 4;
-    uint256 private constant NUMBERS = 5;
-    uint256 private constant NUMBERED = 6;
-    uint256 private constant ACCREDITATIONS = 7;
-    uint256 private constant CREDENTIALS = 8;
-    uint256 private constant HELD = 11;
+    uint256 private constant NUMBERS = 8;
+    uint256 private constant PARTNERS = 7;
+    uint256 private constant ACCREDITATIONS = 10;
+    uint256 private constant CREDENTIALS = 11;
+    uint256 private constant HELD = 14;
 
     ParticipantRegistry private _registry;
 
@@ -209,7 +209,7 @@ contract ParticipantProof is Kit {
         vm.warp(1_000_000);
         _admit(ISSUER, Role.Lender, 0, type(uint40).max);
         _store(_key(ISSUER), ACCOUNTS, uint160(subject)); // so that one call carries both words
-        vm.store(address(_registry), bytes32(uint256(3)), bytes32(uint256(partners) << 8));
+        vm.store(address(_registry), bytes32(PARTNERS), bytes32(uint256(partners)));
         _store(_key(subject), NUMBERS, numbered);
         CredentialTerms memory terms = CredentialTerms(
             ISSUER,
@@ -226,7 +226,7 @@ contract ParticipantProof is Kit {
         uint32 number = PartnerNo.unwrap(_registry.partnerNoOf(subject));
         assert(number == (numbered != 0 ? numbered : partners + 1));
         if (numbered == 0) assert(_registry.partnerOf(PartnerNo.wrap(number)) == subject);
-        uint32 count = uint32(uint256(vm.load(address(_registry), bytes32(uint256(3)))) >> 8);
+        uint32 count = uint32(uint256(vm.load(address(_registry), bytes32(PARTNERS))));
         assert(count == (numbered != 0 ? partners : partners + 1));
     }
 
