@@ -227,6 +227,8 @@ def judge(folder: Path, file: str, commands: list[list[str]], limit: int) -> Sco
         f"{score.invalid} invalid: {score.share:.1%}  {took:.0f} s",
         flush=True,
     )
+    for line in sorted(score.survived):
+        print(f"    survived {line}", flush=True)
     return score
 
 
@@ -265,11 +267,10 @@ def main() -> int:
             score = scores[target["file"]] = judge(folder, target["file"], commands, arguments.limit)
             if score.share < target["score"] or score.killed == 0:
                 below.append(f"{target['file']}: {score.share:.1%}, wanted {target['score']:.0%}")
-                below += [f"  survived {line}" for line in sorted(score.survived)]
     if not arguments.only:
         write_report(scores, arguments.report)
     for line in below:
-        print(f"Error: {line}" if not line.startswith(" ") else line, file=sys.stderr)
+        print(f"Error: {line}", file=sys.stderr)
     return 1 if below else 0
 
 
