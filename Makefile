@@ -27,7 +27,8 @@ coverage: build ## branch coverage of the package by the quick tier
 	@$(RUN) -m pytest -n $(CORES) --dist loadgroup -q --cov=careledger --cov-branch --cov-report=term:skip-covered tests/sdk tests/cli
 
 deep: build ## the long tier: big fuzz runs, long invariants, campaigns
-	@CARELEDGER_TIER=deep FOUNDRY_PROFILE=deep $(RUN) -m pytest -n $(CORES) --dist loadgroup -q -m "deep or not deep" $(TESTS)
+	@$(RUN) scripts/prove.py --halmos --table tests/proofs/deep.toml
+	@CARELEDGER_DEEP=1 CARELEDGER_TIER=deep FOUNDRY_PROFILE=deep $(RUN) -m pytest -n $(CORES) --dist loadgroup -q -m "deep or not deep" $(TESTS)
 
 bench: build ## tables of gas, throughput, index and sealing
 	@for file in benchmarks/*.py; do $(RUN) $$file || exit 1; done
