@@ -346,8 +346,11 @@ def test_W6_chain_start__interrupted__no_process_left(
         time.sleep(0.02)
     running = background.status(home)
     assert running is not None
-    process.send_signal(number)
-    process.communicate(timeout=20)
+    for _ in range(4):  # Python drops an interrupt that arrives in a finaliser; a person presses the keys again
+        process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=5)
+            break
     assert process.returncode in (130, 143)
     assert not alive(running.pid) and not (home / "chain.json").exists()
 
