@@ -99,6 +99,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
             patient,
             practitioner,
             organisation,
+            jurisdiction,
             reason,
             number,
             until,

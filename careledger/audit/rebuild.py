@@ -299,7 +299,7 @@ def _officer(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
 def _opened(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     yield ("emergency", a["emergencyId"]), {
         "organisation": a["organisation"], "openedAt": a["until"] - EMERGENCY_WINDOW, "reason": a["reason"],
-        "verdict": 0, "appealed": False,
+        "verdict": 0, "appealed": False, "jurisdiction": a["jurisdiction"],
     }  # fmt: skip
     yield ("emergencies", a["patient"], a["practitioner"]), {"count": a["number"], "openUntil": a["until"]}
 

@@ -23,6 +23,8 @@ class Emergency:
     number: int
     """The how-manieth for this patient and practitioner, from 1."""
     organisation: Address
+    jurisdiction: int
+    """Where practitioner and organisation were accredited: ISO 3166-1 numeric times 1000, plus a subdivision."""
     opened_at: int
     until: int
     review_due: int
@@ -117,8 +119,8 @@ class Emergencies(Resource):
             raise NotFound(f"{practitioner.address} opened no emergency number {number} for this patient")
         return Emergency(
             bytes32(found["emergencyId"]), patient, practitioner, number, Address(data["organisation"]),
-            int(data["openedAt"]), int(found["until"]), int(found["reviewDue"]), EmergencyReason(int(data["reason"])),
-            Verdict(int(data["verdict"])), bool(data["appealed"]),
+            int(data["jurisdiction"]), int(data["openedAt"]), int(found["until"]), int(found["reviewDue"]),
+            EmergencyReason(int(data["reason"])), Verdict(int(data["verdict"])), bool(data["appealed"]),
         )  # fmt: skip
 
     def list(self, *, organisation: PartyRef | None = None, patient: PartyRef | None = None) -> list[Emergency]:

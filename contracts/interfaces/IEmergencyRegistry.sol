@@ -18,6 +18,7 @@ interface IEmergencyRegistry {
         address indexed patient,
         address indexed practitioner,
         address organisation,
+        Jurisdiction jurisdiction,
         EmergencyReason reason,
         uint16 number,
         uint40 until,

@@ -925,8 +925,7 @@ class SuiteMachine(RuleBasedStateMachine):
         for (patient, who), pair in self.emergencies.items():
             for number in range(1, len(pair) + 1):
                 got = w.emergencies.emergencyOf(self.P[patient], self.P[who], number)
-                row = rows["emergency", got["emergencyId"]]
-                assert {k: got["emergency"][k] for k in row} == dict(row)
+                assert got["emergency"] == rows["emergency", got["emergencyId"]]
 
 
 def k_life(rows, key) -> int:
