@@ -1,9 +1,9 @@
 """Breaking the glass through the package, on a local chain.
 
 open
-  it returns the emergency as the contract stores it       → test_open__by_an_accredited_practitioner__says_all_that_is_stored
+  it returns the emergency as the contract stores it       → test_open__by_a_practitioner__says_all_that_is_stored
 list
-  it finds the organisation's, each as it stands           → test_list__of_an_organisation__holds_what_was_opened_and_judged
+  it finds the organisation's, each as it stands           → test_list__of_an_organisation__holds_what_was_judged
 the event
   it says every field that is stored                       → test_H11_open__the_event_alone__says_all_that_is_stored
 """
@@ -22,7 +22,7 @@ def opened(town: Town) -> Receipt:
     )  # fmt: skip
 
 
-def test_open__by_an_accredited_practitioner__says_all_that_is_stored(town: Town) -> None:
+def test_open__by_a_practitioner__says_all_that_is_stored(town: Town) -> None:
     emergency = opened(town).value
     assert emergency.practitioner == town.doctor.party
     assert emergency.organisation == town.clinic.party.address
@@ -33,7 +33,7 @@ def test_open__by_an_accredited_practitioner__says_all_that_is_stored(town: Town
     assert (emergency.until, emergency.review_due) == (emergency.opened_at + 8 * 3600, emergency.opened_at + 72 * 3600)
 
 
-def test_list__of_an_organisation__holds_what_was_opened_and_judged(town: Town) -> None:
+def test_list__of_an_organisation__holds_what_was_judged(town: Town) -> None:
     first, second = opened(town).value, opened(town).value
     town.officer.care.emergencies.review(first, verdict=Verdict.JUSTIFIED, evidence=b"chart reviewed")
     verdicts = {e.id: (e.verdict, e.jurisdiction) for e in town.care.emergencies.list(organisation=town.clinic.party)}
