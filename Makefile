@@ -47,7 +47,7 @@ gates: install ## reproducible artifacts, size, threats traced
 	@$(RUN) scripts/trace.py
 
 lock: install ## write both lock files anew
-	@.venv/bin/uv pip compile pyproject.toml --extra local --group dev --universal --python-version 3.11 \
+	@.venv/bin/uv pip compile pyproject.toml --extra local --extra postgres --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --upgrade -q -o requirements.lock
 	@rm -rf .build/lock && mkdir -p .build/lock && cp package.json .npmrc .build/lock/
 	@cd .build/lock && $(CURDIR)/.venv/bin/python $(CURDIR)/scripts/within.py npm install --package-lock-only

@@ -18,6 +18,8 @@ from careledger.index.errors import IndexLocked, IndexMisused, IndexStoreFailed
 
 BUSY_MS = 5_000
 """How long SQLite waits for a reader that holds the file."""
+_LOCK = crc32(b"careledger index") - (1 << 31)
+"""First half of the key of PostgreSQL's advisory lock, a signed 32-bit number; the schema is the other half."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,12 @@ class WriterLock:
             raise _locked() from None
 
     def _take_session(self, engine: Engine) -> None:
-        """Take PostgreSQL's advisory lock, which lives as long as its connection."""
+        """Take PostgreSQL's advisory lock of this schema, which lives as long as its connection."""
         try:
             self._session = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            key = crc32(b"careledger index")
-            taken = self._session.execute(text("select pg_try_advisory_lock(:key)"), {"key": key}).scalar_one()
+            self._session.detach()  # a pool would keep the connection, and with it the lock
+            take = text("select pg_try_advisory_lock(:key, hashtext(current_schema()))")
+            taken = self._session.execute(take, {"key": _LOCK}).scalar_one()
         except DBAPIError as error:
             raise refusal(error) from None
         if not taken:
