@@ -9,7 +9,7 @@ from careledger.values import PartyRef
 
 if TYPE_CHECKING:
     from careledger.resources.consent_types import Directive, RoleRef
-    from careledger.resources.participants import Credential
+    from careledger.resources.credentials import Credential
 
 __all__ = ["credential_row", "directive_row", "minute"]
 

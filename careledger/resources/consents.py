@@ -118,7 +118,7 @@ class Consents(Resource):
         commitment = receipt.commitment
         flags = 2 if found.any else 0
         word = pack_directive(mask_of(permits), mask_of(denied), start, end, flags, version)
-        epoch = int(self._care.participants._read("authorityOf", address_of(patient))["epoch"])
+        epoch = self._care.participants.epoch(patient)
         message = {
             "patient": address_of(patient), **named(to), "purpose": purpose.name, "permits": words_of(permits),
             "denies": words_of(denied), "notBefore": start, "expiresAt": end, "limited": found.any,
@@ -194,7 +194,7 @@ class Consents(Resource):
         """Draft a revocation for a signature, naming the version it ends."""
         scope = scope_word(to, purpose)
         _, current = self._standing(patient, scope)
-        epoch = int(self._care.participants._read("authorityOf", address_of(patient))["epoch"])
+        epoch = self._care.participants.epoch(patient)
         message = {
             "patient": address_of(patient), **named(to), "purpose": purpose.name, "reason": reason.value,
             "version": current["version"], "epoch": epoch, "deadline": self.now() + GRANT_DAYS * DAY,
@@ -231,7 +231,7 @@ class Consents(Resource):
     ) -> Terms:
         """Draft a standing denial for a signature, naming the version it replaces."""
         version = int(self._read("standingOf", address_of(patient))["version"])
-        epoch = int(self._care.participants._read("authorityOf", address_of(patient))["epoch"])
+        epoch = self._care.participants.epoch(patient)
         message = {
             "patient": address_of(patient), "denied": words_of(frozenset(classes)),
             "emergencyDenied": words_of(frozenset(even_in_emergency)), "version": version, "epoch": epoch,

@@ -47,7 +47,7 @@ class Guardians(Resource):
         """
         who, chosen = address_of(patient), sorted(frozenset(purposes))
         version = int(self._read("guardianshipOf", who, address_of(guardian))["version"])
-        epoch = int(self._care.participants._read("authorityOf", who)["epoch"])
+        epoch = self._care.participants.epoch(patient)
         call = {
             "patient": who, "guardian": address_of(guardian), "purposes": sum(item.mask for item in chosen),
             "until": self.now() + for_days * DAY, "depth": depth, "replaces": version,
