@@ -26,10 +26,10 @@ from eth_account.hdaccount.deterministic import HDPath
 from eth_account.hdaccount.mnemonic import VALID_WORD_COUNTS, Mnemonic
 from eth_account.types import Language
 from eth_hash.auto import keccak
-from eth_utils.address import is_address, to_canonical_address
+from eth_utils.address import is_address, to_canonical_address, to_checksum_address
 from eth_utils.exceptions import ValidationError
 
-from careledger.errors import InputError, KeyMaterialError
+from careledger.errors import FormatError, InputError, KeyMaterialError
 from careledger.privacy.openers import DEFAULT_SUITE, SeedOpener, Suite, from_seed
 from careledger.redact import Secret
 
@@ -56,6 +56,10 @@ class ScopeKind(enum.StrEnum):
     """Acting for one other person."""
     PRACTICE = "practice"
     """One's own professional or organisational account, by number."""
+    SUCCESSOR = "successor"
+    """Controlling one subject whose first key is lost, or never was: after a recovery or a claim."""
+    BOOK = "book"
+    """Sealing one's own papers. No account on chain."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,40 @@ class Scope:
         """Return the scope of one's own professional account."""
         return cls(ScopeKind.PRACTICE, bytes(20), number)
 
+    @classmethod
+    def successor(cls, subject: str, *, number: int = 0) -> Scope:
+        """Return the scope of controlling a subject after a recovery or a claim; the subject alone leads to it.
+
+        Args:
+            subject: The account that was lost or held.
+            number: Counted up where one wallet takes the same subject over again.
+        """
+        return cls(ScopeKind.SUCCESSOR, _address(subject), number)
+
+    @classmethod
+    def book(cls) -> Scope:
+        """Return the scope of one's own papers."""
+        return cls(ScopeKind.BOOK, bytes(20))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return kind, party and number. With whom somebody deals is personal: keep it sealed."""
+        return {"kind": self.kind.value, "party": str(to_checksum_address(self.party)), "number": self.number}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Scope:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            FormatError: It is something else.
+        """
+        try:
+            number = data["number"]
+            if type(number) is int:
+                return cls(ScopeKind(data["kind"]), _address(data["party"]), number)
+        except (KeyError, TypeError, ValueError, InputError):
+            pass
+        raise FormatError("this is not a scope", fix="Use what to_json() gave, unchanged.")
+
     @property
     def digest(self) -> bytes:
         """keccak256 over domain, kind, party and number; 32 bytes."""
@@ -135,6 +173,38 @@ class PseudonymAccount:
     def sign_typed(self, data: Mapping[str, Any]) -> bytes:
         """Return the signature of EIP-712 data (types, domain, primaryType, message), 65 bytes."""
         return bytes(Account.sign_typed_data(self.key.reveal(), full_message=dict(data)).signature)
+
+
+@dataclass(frozen=True)
+class KnownAccount:
+    """An account a wallet controls: what the ledger calls it, and which of the wallet's keys signs for it.
+
+    Both are the same address until the account is recovered, claimed or handed over.
+    """
+
+    scope: Scope = field(repr=False)
+    """Leads to the key."""
+    subject: str = field(repr=False)
+    """The account's first address, checksummed, under which the ledger keeps everything."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "subject", str(to_checksum_address(_address(self.subject))))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return scope and subject: keep it sealed."""
+        return {"scope": self.scope.to_json(), "subject": self.subject}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> KnownAccount:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            FormatError: It is something else.
+        """
+        try:
+            return cls(Scope.from_json(data["scope"]), data["subject"])
+        except (KeyError, TypeError, InputError):
+            raise FormatError("this is not an account of a wallet", fix="Use what to_json() gave, unchanged.") from None
 
 
 class Wallet:
@@ -179,10 +249,19 @@ class Wallet:
         """
         return cls(mnemonic_seed(phrase, passphrase=passphrase))
 
+    @property
+    def seed(self) -> Secret:
+        """What everything follows from, 16 to 64 bytes: for a backup, and for nothing else."""
+        return self._seed
+
     def account(self, scope: Scope) -> PseudonymAccount:
         """Return the account of a scope; the same scope always gives the same one."""
         key = self.key_at(scope.path())
         return PseudonymAccount(str(Account.from_key(key.reveal()).address), key)
+
+    def known(self, scope: Scope) -> KnownAccount:
+        """Return the account of a scope as it is while its first key controls it."""
+        return KnownAccount(scope, self.account(scope).address)
 
     def opener(self, scope: Scope, *, suite: Suite = DEFAULT_SUITE, epoch: int = 0) -> SeedOpener:
         """Return the opener of a scope; another epoch gives another key, for rotation."""

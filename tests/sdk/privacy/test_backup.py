@@ -79,9 +79,10 @@ def test_H12_backup__changed_or_cut__refused(backup):
             open_backup(text[:cut], password=PASSWORD)
     other = json.loads(seal_backup(backup, password=PASSWORD, work=WORK))
     mine = json.loads(text)
-    for name, error in (("sealed", SealedDamaged), ("password", KeyMaterialError), ("wraps", KeyMaterialError)):
+    for name, error in (("sealed", SealedDamaged), ("name", KeyMaterialError), ("roads", KeyMaterialError)):
         with pytest.raises(error):
             open_backup(json.dumps({**mine, name: other[name]}), password=PASSWORD)
     for n in (1 << 30, 3000, True, "4096"):
+        lock = {**mine["roads"]["password"], "n": n}
         with pytest.raises(FormatError):
-            open_backup(json.dumps({**mine, "password": {**mine["password"], "n": n}}), password=PASSWORD)
+            open_backup(json.dumps({**mine, "roads": {**mine["roads"], "password": lock}}), password=PASSWORD)
