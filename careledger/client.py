@@ -25,6 +25,7 @@ from careledger.index import Index, IndexedEvent, Source
 from careledger.privacy.openers import Opener
 from careledger.resources.consents import Consents
 from careledger.resources.emergencies import Emergencies
+from careledger.resources.forwarding import Forwarding
 from careledger.resources.guardians import Guardians
 from careledger.resources.participants import Participants
 from careledger.resources.records import Records
@@ -39,8 +40,8 @@ APP = "careledger"
 class CareLedger:
     """A suite on a chain, as one party sees it. Make it with :meth:`connect` or :meth:`local`.
 
-    ``participants``, ``guardians``, ``emergencies``, ``consents`` and ``records`` are its resources; ``events`` reads
-    what happened. Thread-safe.
+    ``participants``, ``guardians``, ``emergencies``, ``consents`` and ``records`` are its resources; ``forwarding``
+    carries acts of accounts without ether; ``events`` reads what happened. Thread-safe.
 
     Example:
         >>> with CareLedger.local(engine="in-process") as care:  # doctest: +SKIP
@@ -76,6 +77,7 @@ class CareLedger:
         self.emergencies = Emergencies(self)
         self.consents = Consents(self)
         self.records = Records(self)
+        self.forwarding = Forwarding(self)
 
     # WHERE IT COMES FROM
 

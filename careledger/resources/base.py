@@ -15,6 +15,7 @@ from careledger.codes import Will
 from careledger.errors import InputError
 from careledger.privacy.commitments import commit, new_salt
 from careledger.privacy.files import write_private
+from careledger.resources.calendar import last_day_to_carry
 from careledger.values import Address, PartyRef, Prepared, Receipt, Wait, address, to_hex
 
 if TYPE_CHECKING:
@@ -157,6 +158,10 @@ class Resource:
         """The time of the chain's head, or of this machine where that is later."""
         head = self._care.connection.head().timestamp
         return head if self._care.connection.is_dev else max(head, int(time.time()))
+
+    def deadline(self, days: int) -> int:
+        """The last second to carry what is signed now: at least so many days away, and the same for everybody."""
+        return last_day_to_carry(days, now=self.now())
 
 
 def _digest(call: Call) -> bytes:

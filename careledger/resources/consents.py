@@ -11,6 +11,7 @@ from careledger.codes import Basis, ConsentReason, DataClass, Purpose, Reason, R
 from careledger.errors import InputError, NotFound
 from careledger.privacy.commitments import new_salt
 from careledger.resources.base import Resource, SignedTerms, Terms, address_of
+from careledger.resources.calendar import AT_ONCE, DAY, whole
 from careledger.resources.consent_types import (
     ConsentReceipt,
     ConsentTerms,
@@ -52,9 +53,8 @@ from careledger.values import (
 
 __all__ = ["ConsentReceipt", "ConsentTerms", "Consents", "Directive", "RoleRef"]
 
-DAY = 86_400
 GRANT_DAYS = 7
-"""How long a signed grant may be carried to the chain."""
+"""How long a signed act may be carried to the chain at least."""
 
 _GRANT = (
     ("patient", "address"), ("recipientKind", "string"), ("recipient", "address"), ("role", "string"),
@@ -93,8 +93,8 @@ class Consents(Resource):
             purpose: One purpose; another purpose is another consent.
             classes: Classes permitted; all ordinary ones when not given, which is the profile that does not stand out.
             denies: Exceptions; all sensitive classes that are not permitted when not given.
-            for_days: How long it lasts.
-            not_before: First second; now when not given.
+            for_days: How long it lasts at most: it ends with a week, a day or an hour (UTC), as many others do.
+            not_before: First second; as soon as it is carried when not given.
             limits: An author or a data period, opened in questions only.
             notice: More fields of the consent receipt, such as controller, policy URL, language; never on chain.
 
@@ -107,13 +107,13 @@ class Consents(Resource):
             raise InputError(
                 "a directive permits or denies something, for at least a day", fix="Name classes and days."
             )
-        start = self.now() if not_before is None else not_before
-        end = start + for_days * DAY
+        now, start = self.now(), AT_ONCE if not_before is None else not_before
+        end = whole((start or now) + for_days * DAY, start=start or now)
         scope = scope_word(to, purpose)
         _, current = self._standing(patient, scope)
         version, found = current["version"] + 1, limits or Limits()
         receipt = ConsentReceipt(
-            document_of(patient, to, purpose, permits, denied, start, end, notice), new_salt(), found
+            document_of(patient, to, purpose, permits, denied, start or now, end, notice), new_salt(), found
         )
         commitment = receipt.commitment
         flags = 2 if found.any else 0
@@ -123,7 +123,7 @@ class Consents(Resource):
             "patient": address_of(patient), **named(to), "purpose": purpose.name, "permits": words_of(permits),
             "denies": words_of(denied), "notBefore": start, "expiresAt": end, "limited": found.any,
             "receipt": commitment, "replaces": version - 1, "epoch": epoch,
-            "deadline": self.now() + GRANT_DAYS * DAY,
+            "deadline": self.deadline(GRANT_DAYS),
         }  # fmt: skip
         call = {"patient": address_of(patient), "scope": scope, "word": word, "receipt": to_hex(commitment)}
         typed = TypedData(self.domain, {"ConsentGrant": _GRANT}, "ConsentGrant", message)
@@ -197,7 +197,7 @@ class Consents(Resource):
         epoch = self._care.participants.epoch(patient)
         message = {
             "patient": address_of(patient), **named(to), "purpose": purpose.name, "reason": reason.value,
-            "version": current["version"], "epoch": epoch, "deadline": self.now() + GRANT_DAYS * DAY,
+            "version": current["version"], "epoch": epoch, "deadline": self.deadline(GRANT_DAYS),
         }  # fmt: skip
         return Terms(TypedData(self.domain, {"ConsentRevocation": _REVOCATION}, "ConsentRevocation", message))
 
@@ -235,7 +235,7 @@ class Consents(Resource):
         message = {
             "patient": address_of(patient), "denied": words_of(frozenset(classes)),
             "emergencyDenied": words_of(frozenset(even_in_emergency)), "version": version, "epoch": epoch,
-            "deadline": self.now() + GRANT_DAYS * DAY,
+            "deadline": self.deadline(GRANT_DAYS),
         }  # fmt: skip
         return Terms(TypedData(self.domain, {"StandingDenial": _DENIAL}, "StandingDenial", message))
 

@@ -9,11 +9,14 @@ from typing import Any
 from careledger.chain.typed import TypedData
 from careledger.codes import Capacity, Purpose, Will
 from careledger.resources.base import Resource, SignedTerms, Terms, address_of
+from careledger.resources.calendar import DAY, whole
 from careledger.values import PartyRef, Prepared, Receipt, Wait
 
 __all__ = ["Guardians", "Guardianship"]
 
-DAY = 86_400
+OFFER_DAYS = 7
+"""How long a signed guardianship may be carried to the chain at least."""
+
 _TERMS = (
     ("patient", "address"), ("guardian", "address"), ("purposes", "string[]"), ("until", "uint40"), ("depth", "uint8"),
     ("replaces", "uint16"), ("epoch", "uint32"), ("deadline", "uint40"),
@@ -42,18 +45,20 @@ class Guardians(Resource):
             patient: For whom.
             guardian: Who acts.
             purposes: For what.
-            for_days: For how long; 366 at most, and never past majority.
+            for_days: For how long at most: it ends with a week, a day or an hour (UTC); 366 at most, and never past
+                majority.
             depth: How many further delegations it may make below it; 2 at most.
         """
         who, chosen = address_of(patient), sorted(frozenset(purposes))
         version = int(self._read("guardianshipOf", who, address_of(guardian))["version"])
         epoch = self._care.participants.epoch(patient)
+        now = self.now()
         call = {
             "patient": who, "guardian": address_of(guardian), "purposes": sum(item.mask for item in chosen),
-            "until": self.now() + for_days * DAY, "depth": depth, "replaces": version,
+            "until": whole(now + for_days * DAY, start=now), "depth": depth, "replaces": version,
         }  # fmt: skip
         message = {
-            **call, "purposes": [item.name for item in chosen], "epoch": epoch, "deadline": self.now() + 7 * DAY
+            **call, "purposes": [item.name for item in chosen], "epoch": epoch, "deadline": self.deadline(OFFER_DAYS)
         }  # fmt: skip
         return Guardianship(TypedData(self.domain, {"Guardianship": _TERMS}, "Guardianship", message), call)
 

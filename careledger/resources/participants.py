@@ -126,7 +126,7 @@ class Participants(Credentials):
 
     def sign_claim(self, held: HeldAccount, *, controller: Address, signer: Signer) -> SignedTerms[Terms]:
         """Sign the claim of a held account with its claim key."""
-        deadline = self.now() + OFFER_DAYS * DAY
+        deadline = self.deadline(OFFER_DAYS)
         message = {"subject": held.subject.address, "controller": controller, "deadline": deadline}
         return Terms(TypedData(self.domain, {"HeldClaim": _CLAIM}, "HeldClaim", message)).signed_by(signer)
 
@@ -185,7 +185,7 @@ class Participants(Credentials):
         account = self._read("accountOf", address_of(subject))
         message = {
             "subject": address_of(subject), "newController": to, "recoveries": int(account["recoveries"]),
-            "deadline": self.now() + OFFER_DAYS * DAY,
+            "deadline": self.deadline(OFFER_DAYS),
         }  # fmt: skip
         types = {"RecoveryApproval": _APPROVAL}
         return Terms(TypedData(self.domain, types, "RecoveryApproval", message)).signed_by(signer)

@@ -68,6 +68,7 @@ _CLASSES: dict[DataClass, tuple[str, str, str]] = {
     DataClass.VIOLENCE: ("violence", "Gewalterfahrung", "暴力伤害"),
     DataClass.GENDER: ("gender", "Geschlechtsidentität", "性别认同"),
 }
+_NOW = ("now", "jetzt", "即日起")
 _SENTENCES = {
     "en": (
         "You let {who} read {permits} for {purpose}, from {start} until {end}.",
@@ -107,8 +108,8 @@ def in_words(terms: ConsentTerms, language: str) -> str:
     ]
     sentences = [
         first.format(
-            who=_who(terms, at), permits=lists[0], purpose=_PURPOSES[terms.purpose][at], start=_day(terms.not_before),
-            end=_day(terms.expires_at),
+            who=_who(terms, at), permits=lists[0], purpose=_PURPOSES[terms.purpose][at],
+            start=_day(terms.not_before) if terms.not_before else _NOW[at], end=_day(terms.expires_at),
         )
     ]  # fmt: skip
     if terms.denies:
