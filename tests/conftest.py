@@ -30,7 +30,7 @@ import toolchain  # noqa: E402
 for _name, _value in toolchain.environment().items():
     os.environ[_name] = _value
 
-pytest_plugins = ["tests.forge.items", "tests.gas.recorder"]
+pytest_plugins = ["careledger.testing", "tests.forge.items", "tests.gas.recorder"]
 
 ARTIFACT_FOLDERS = (ROOT / "careledger" / "artifacts", ROOT / ".build" / "artifacts")
 

@@ -186,11 +186,20 @@ class LocalChain:
         for _ in range(blocks):
             self.rpc.request("evm_mine")
 
+    def set_time(self, moment: int) -> None:
+        """Mine a block at a moment in the future, in seconds since 1970; time goes on from there."""
+        self.rpc.request("evm_setNextBlockTimestamp", [moment])
+        self.mine()
+
     def increase_time(self, seconds: int) -> None:
         """Let time pass, and mine a block in which that is so."""
         self.rpc.request("evm_increaseTime", [seconds])
         if self.engine == "anvil":
             self.mine()
+
+    def reorg(self, depth: int) -> None:
+        """Replace the newest blocks by as many others, without what was in them."""
+        self.rpc.request("anvil_reorg", [depth, []])
 
     def automine(self, on: bool) -> None:
         """Give each transaction a block at once, or let them wait for ``mine``."""

@@ -56,6 +56,7 @@ class TesterRpc:
             "evm_setNextBlockTimestamp": lambda moment: self._travel(_number(moment)),
             "evm_mine": lambda *_: self._mine(1),
             "evm_setAutomine": self._automine,
+            "anvil_reorg": lambda depth, *_: self._reorg(_number(depth)),
         }
 
     name = "in-process chain"
@@ -133,6 +134,14 @@ class TesterRpc:
         else:
             self.tester.disable_auto_mine_transactions()
         return True
+
+    def _reorg(self, depth: int) -> None:
+        """Replace the newest blocks by as many empty ones, which are later by a second and so not the same."""
+        head = int(self.tester.get_block_by_number("latest")["number"])
+        left = self.tester.get_block_by_number(max(0, head - depth))
+        self.tester.backend.revert_to_snapshot(bytes.fromhex(str(left["hash"]).removeprefix("0x")))
+        self._travel(self._now() + 1)
+        self._mine(depth)
 
     def _revert(self, snapshot: str) -> bool:
         self.tester.revert_to_snapshot(_number(snapshot))

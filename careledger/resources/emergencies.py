@@ -8,9 +8,9 @@ from typing import Any
 from careledger.codes import EmergencyReason, Verdict
 from careledger.errors import NotFound, Pending
 from careledger.resources.base import Resource, address_of
-from careledger.values import Address, Bytes32, PartyRef, Prepared, Receipt, Wait, bytes32
+from careledger.values import ZERO_ADDRESS, Address, Bytes32, PartyRef, Prepared, Receipt, Wait, bytes32
 
-__all__ = ["Emergencies", "Emergency"]
+__all__ = ["Emergencies", "Emergency", "EmergencyDesk"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,15 @@ class Emergency:
     reason: EmergencyReason
     verdict: Verdict
     appealed: bool
+
+
+@dataclass(frozen=True)
+class EmergencyDesk:
+    """Who reviews the emergencies of an organisation."""
+
+    officer: Address | None
+    overdue: int
+    """Reviews missed; above zero no emergency is opened there."""
 
 
 class Emergencies(Resource):
@@ -122,6 +131,12 @@ class Emergencies(Resource):
             int(data["jurisdiction"]), int(data["openedAt"]), int(found["until"]), int(found["reviewDue"]),
             EmergencyReason(int(data["reason"])), Verdict(int(data["verdict"])), bool(data["appealed"]),
         )  # fmt: skip
+
+    def desk(self, organisation: PartyRef) -> EmergencyDesk:
+        """Return who reviews an organisation's emergencies, and how many reviews were missed and not made up for."""
+        found = self._read("deskOf", address_of(organisation), about_patient=False)
+        officer = Address(found["privacyOfficer"])
+        return EmergencyDesk(None if officer == ZERO_ADDRESS else officer, int(found["overdue"]))
 
     def list(self, *, organisation: PartyRef | None = None, patient: PartyRef | None = None) -> list[Emergency]:
         """Return emergencies from the index, each as it stands: an organisation's worklist, a patient's notices."""
