@@ -5,7 +5,7 @@ import {Module} from "./abstracts/Module.sol";
 import {IEmergencyRegistry} from "./interfaces/IEmergencyRegistry.sol";
 import {IParticipantRegistry} from "./interfaces/IParticipantRegistry.sol";
 import {Errors} from "./libraries/Errors.sol";
-import {Emergency, EmergencyDesk, EmergencyId, EmergencyReason, Verdict} from "./types/Emergencies.sol";
+import {Conduct, Emergency, EmergencyDesk, EmergencyId, EmergencyReason, Verdict} from "./types/Emergencies.sol";
 import {Credential, Jurisdiction, Role} from "./types/Participants.sol";
 
 /// @title EmergencyRegistry
@@ -16,11 +16,6 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
     struct Latest {
         uint16 count;
         uint40 openUntil;
-    }
-
-    struct Conduct {
-        uint16 unjustified;
-        uint40 suspendedUntil;
     }
 
     /* CONSTANTS */
@@ -285,7 +280,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
     }
 
     /// @inheritdoc IEmergencyRegistry
-    function suspendedUntil(address practitioner) external view returns (uint40) {
-        return _conduct[practitioner].suspendedUntil;
+    function conductOf(address practitioner) external view returns (Conduct memory) {
+        return _conduct[practitioner];
     }
 }

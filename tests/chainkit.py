@@ -83,6 +83,8 @@ class Revm:
     def __init__(self) -> None:
         self._evm = pyrevm.EVM(spec_id="PRAGUE", env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID)))
         self.time, self.block = START, 1
+        self.told: list[tuple[Log, int, int]] = []
+        """Every log since the chain began, with the time and number of its block; what a revert undoes is gone."""
         self._replaced: list[tuple[str, bytes]] = []
         self._set()
 
@@ -96,7 +98,9 @@ class Revm:
 
     def create(self, sender: str, code: bytes) -> str:
         """Deploy and return the address."""
-        return checksum(self._evm.deploy(sender, code))
+        address = checksum(self._evm.deploy(sender, code))
+        self._tell()
+        return address
 
     def send(self, sender: str, to: str, data: bytes, gas: int = 100_000_000) -> tuple[bytes, list[Log], int]:
         """Call and keep what it did."""
@@ -107,18 +111,23 @@ class Revm:
             if match:
                 raise RawRevert(bytes.fromhex(match[2][2:])) from None
             raise Halted(str(error)) from None
+        return bytes(output), self._tell(), self._evm.result.gas_used
+
+    def _tell(self) -> list[Log]:
         logs = [
             Log(checksum(i.address), tuple(_raw(t) for t in i.topics), _raw(i.data[1])) for i in self._evm.result.logs
         ]
-        return bytes(output), logs, self._evm.result.gas_used
+        self.told += [(log, self.time, self.block) for log in logs]
+        return logs
 
     def call(self, sender: str, to: str, data: bytes) -> bytes:
         """Call and forget what it did."""
-        before = self._evm.snapshot()
+        before, told = self._evm.snapshot(), len(self.told)
         try:
             return self.send(sender, to, data)[0]
         finally:
             self._evm.revert(before)
+            del self.told[told:]
 
     def set_code(self, address: str, code: bytes) -> None:
         """Put code at an address, until the next `revert`: the engine's own snapshots do not cover it."""
@@ -135,12 +144,13 @@ class Revm:
 
     def snapshot(self) -> Any:
         """Remember the state."""
-        return self._evm.snapshot(), self.time, self.block
+        return self._evm.snapshot(), self.time, self.block, len(self.told)
 
     def revert(self, snapshot: Any) -> None:
         """Go back to it."""
-        state, self.time, self.block = snapshot
+        state, self.time, self.block, told = snapshot
         self._evm.revert(state)
+        del self.told[told:]
         while self._replaced:
             address, code = self._replaced.pop()
             self._evm.insert_account_info(address, pyrevm.AccountInfo(nonce=1 if code else 0, code=code))

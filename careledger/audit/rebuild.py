@@ -1,8 +1,8 @@
 """The state of all six contracts from their events alone (rule 8 of the design: events say everything).
 
 ``rebuild(happened)`` folds events in chain order into rows. A row is found by table and key and holds the fields that
-the contract's own view returns, under the same names; what an event does not say is the time of its block, which
-is why ``Happened`` carries it. Nothing here asks a node: an auditor compares the rows with what a node answers.
+the contract's own view returns, under the same names, and whatever the key is a hash of; what an event does not say is
+the time of its block, which is why ``Happened`` carries it. Nothing here asks a node: ``compare`` does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ NOBODY = "0x" + "00" * 20
 EMERGENCY_WINDOW = 8 * 3600
 RECOVERY_LAPSE = 30 * 86_400
 REVOKED = 1
+LIMITED = 2
 OVERDUE = 1
+UNJUSTIFIED = 3
 REVOKED_CREDENTIAL = 3
 
 Row = Mapping[str, Any]
@@ -49,13 +51,17 @@ class Happened:
     block: int = 0
 
 
-def rebuild(happened: Iterable[Happened]) -> dict[RowKey, Row]:
-    """Return every row that the events, in chain order and from the first, lead to.
+def rebuild(happened: Iterable[Happened], *, rows: Mapping[RowKey, Row] | None = None) -> dict[RowKey, Row]:
+    """Return every row that the events, in chain order, lead to.
+
+    Args:
+        happened: From the first event, or from the first after ``rows``.
+        rows: What earlier events led to; they stay as they are.
 
     Raises:
         KeyError: An event of the suite is unknown here, or speaks of something that no event before it began.
     """
-    rows: dict[RowKey, Row] = {}
+    rows = dict(rows or {})
     for event in happened:
         for key, fields in changes(rows, event):
             rows[key] = {**rows.get(key, {}), **fields}
@@ -97,6 +103,11 @@ for _contract in ("ConsentRegistry", "GuardianRegistry", "ParticipantRegistry", 
     def _retired(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
         yield ("retired", e.contract), {"retired": True}
 
+    @_on(_contract, "AuthorityUpdated")
+    @_on("SuiteDirectory", "AuthorityUpdated")
+    def _governed(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
+        yield ("authority", e.contract), {"authority": a["authority"]}
+
 
 # CONSENTS
 
@@ -105,9 +116,8 @@ for _contract in ("ConsentRegistry", "GuardianRegistry", "ParticipantRegistry", 
 def _granted(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     word = a["word"]
     fields = _directive(word)
-    yield ("directive", a["patient"], a["scope"]), {
-        **fields, "directiveId": a["directiveId"], "limits": a["receipt"] if fields["flags"] & 2 else NOTHING,
-    }  # fmt: skip
+    limits = a["receipt"] if fields["flags"] & LIMITED else NOTHING
+    yield ("directive", a["patient"], a["scope"]), {**fields, "limits": limits}
 
 
 def _directive(word: int) -> dict[str, int]:
@@ -120,7 +130,8 @@ def _directive(word: int) -> dict[str, int]:
 @_on("ConsentRegistry", "DirectiveRevoked")
 def _revoked(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     key = ("directive", a["patient"], a["scope"])
-    yield key, {**(_directive(0) | read(*key)), "flags": REVOKED, "version": a["version"], "limits": NOTHING}
+    old: dict[str, Any] = {**_directive(0), "limits": NOTHING} | read(*key)
+    yield key, {**old, "flags": old["flags"] | REVOKED, "version": a["version"]}
 
 
 @_on("ConsentRegistry", "StandingDenialSet")
@@ -153,7 +164,8 @@ def _dismissed(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change
 @_on("ParticipantRegistry", "CredentialIssued")
 def _issued(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     yield ("credential", a["credentialId"]), {
-        "issuer": a["issuer"], "notBefore": a["notBefore"], "expiresAt": a["expiresAt"], "status": 1,
+        "subject": a["subject"], "role": a["role"], "jurisdiction": a["jurisdiction"], "issuer": a["issuer"],
+        "notBefore": a["notBefore"], "expiresAt": a["expiresAt"], "status": 1,
     }  # fmt: skip
 
 
@@ -174,11 +186,14 @@ def _status(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
 @_on("ParticipantRegistry", "PartnerNumbered")
 def _numbered(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     yield ("partner", a["subject"]), {"number": a["partnerNo"]}
+    yield ("numbered", a["partnerNo"]), {"subject": a["subject"]}
 
 
 @_on("ParticipantRegistry", "AffiliationStarted")
 def _affiliated(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
-    yield ("affiliation", a["affiliationId"]), {"since": a["since"], "until": a["until"]}
+    yield ("affiliation", a["affiliationId"]), {
+        "organisation": a["organisation"], "practitioner": a["practitioner"], "since": a["since"], "until": a["until"],
+    }  # fmt: skip
 
 
 @_on("ParticipantRegistry", "AffiliationEnded")
@@ -236,8 +251,9 @@ def _approved(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]
     old = read(*key)
     if a["count"] == 1:  # begun, or begun anew
         old = {
-            "guardians": a["guardians"], "approvals": 0, "objected": False, "endorsed": False, "quorumAt": 0,
-            "readyAt": 0, "recoveries": read("account", a["subject"]).get("recoveries", 0), "begunAt": e.time,
+            "subject": a["subject"], "newController": a["newController"], "guardians": a["guardians"], "approvals": 0,
+            "objected": False, "endorsed": False, "quorumAt": 0, "readyAt": 0,
+            "recoveries": read("account", a["subject"]).get("recoveries", 0), "begunAt": e.time,
         }  # fmt: skip
     yield key, {**old, "approvals": old["approvals"] | 1 << a["index"], "count": a["count"]}
 
@@ -271,7 +287,7 @@ def _frozen(read: Read, subject: Any, until: int) -> Change:
 
 @_on("GuardianRegistry", "GuardianAppointed")
 def _appointed(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
-    fields = {name: a[name] for name in ("parent", "purposes", "until", "depth", "version")}
+    fields = {name: a[name] for name in ("patient", "guardian", "parent", "purposes", "until", "depth", "version")}
     yield ("guardianship", a["patient"], a["guardian"], _life(read, a["patient"])), fields
 
 
@@ -298,6 +314,7 @@ def _officer(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
 @_on("EmergencyRegistry", "EmergencyOpened")
 def _opened(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     yield ("emergency", a["emergencyId"]), {
+        "patient": a["patient"], "practitioner": a["practitioner"], "number": a["number"],
         "organisation": a["organisation"], "openedAt": a["until"] - EMERGENCY_WINDOW, "reason": a["reason"],
         "verdict": 0, "appealed": False, "jurisdiction": a["jurisdiction"],
     }  # fmt: skip
@@ -318,7 +335,9 @@ def _judged(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     desk = ("desk", read(*key)["organisation"])
     if a["oldVerdict"] == OVERDUE:
         yield desk, {"overdue": read(*desk)["overdue"] - 1}
-    yield ("conduct", a["practitioner"]), {"suspendedUntil": a["suspendedUntil"]}
+    conduct = ("conduct", a["practitioner"])
+    found = read(*conduct).get("unjustified", 0) + (a["newVerdict"] == UNJUSTIFIED) - (a["oldVerdict"] == UNJUSTIFIED)
+    yield conduct, {"unjustified": found, "suspendedUntil": a["suspendedUntil"]}
 
 
 # RECORDS

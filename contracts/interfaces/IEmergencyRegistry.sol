@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Emergency, EmergencyDesk, EmergencyId, EmergencyReason, Verdict} from "../types/Emergencies.sol";
+import {Conduct, Emergency, EmergencyDesk, EmergencyId, EmergencyReason, Verdict} from "../types/Emergencies.sol";
 import {Jurisdiction} from "../types/Participants.sol";
 
 /// @title IEmergencyRegistry
@@ -104,6 +104,6 @@ interface IEmergencyRegistry {
     /// @notice An organisation's privacy officer and overdue reviews.
     function deskOf(address organisation) external view returns (EmergencyDesk memory);
 
-    /// @notice Until when a practitioner may not open emergencies; zero = may.
-    function suspendedUntil(address practitioner) external view returns (uint40);
+    /// @notice A practitioner's unjustified emergencies, and until when it may not open any.
+    function conductOf(address practitioner) external view returns (Conduct memory);
 }

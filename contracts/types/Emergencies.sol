@@ -44,3 +44,11 @@ struct EmergencyDesk {
     /// @dev Reviews missed and not yet made up for; above zero nobody opens the glass for it.
     uint32 overdue;
 }
+
+/// @notice A practitioner's standing as to emergencies. Slot 0.
+struct Conduct {
+    /// @dev Emergencies found unjustified and not overturned on appeal.
+    uint16 unjustified;
+    /// @dev While in the future, the practitioner opens no emergency; 0 = never suspended, or lifted on appeal.
+    uint40 suspendedUntil;
+}

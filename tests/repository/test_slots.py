@@ -25,10 +25,8 @@ PROOFS = {
 
 @pytest.mark.parametrize("name", PROOFS)
 def test_slots__in_a_proof__are_those_of_the_contract(name):
-    layout = ROOT / f".build/forge/out/{name}Registry.sol/{name}Registry.json"
-    if not layout.is_file():
-        pytest.skip("Forge has not built yet")
-    slots = {item["label"]: int(item["slot"]) for item in json.loads(layout.read_text())["storageLayout"]["storage"]}
+    artifact = json.loads((ROOT / f"careledger/artifacts/{name}Registry.json").read_text())
+    slots = {item["label"]: int(item["slot"]) for item in artifact["storageLayout"]["storage"]}
     file = ROOT / "tests/proofs" / f"{'Emergency' if name == 'Guardian' else name}Proof.sol"
     said = dict(re.findall(r"uint256 private constant (\w+) = (\d+);", file.read_text()))
     assert {constant: int(said[constant]) for constant in PROOFS[name]} == {

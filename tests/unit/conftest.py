@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from careledger.audit.rebuild import Row, RowKey, rebuild
 from tests.chainkit import Person
+from tests.told import check, happened, unsaid
 from tests.unit.recoveries import WAIT, approve
 from tests.words import DAY
 from tests.world import NAMES, NO_TERMS, Circle, World, new_world
@@ -16,12 +18,23 @@ def settled() -> World:
     return new_world()
 
 
+@pytest.fixture(scope="session")
+def rows(settled: World) -> dict[RowKey, Row]:
+    """The state of the settled world from its events."""
+    rows = rebuild(happened(settled))
+    assert unsaid(settled, rows) == []
+    return rows
+
+
 @pytest.fixture
-def world(settled: World) -> Iterator[World]:
-    """The settled world; what a test does to it is undone."""
-    before = settled.engine.snapshot()
-    yield settled
-    settled.engine.revert(before)
+def world(settled: World, rows: dict[RowKey, Row]) -> Iterator[World]:
+    """The settled world; what a test does to it must be told whole by its events (H11), and is undone."""
+    before, since = settled.engine.snapshot(), len(settled.engine.told)
+    try:
+        yield settled
+        check(settled, rows, since)
+    finally:
+        settled.engine.revert(before)
 
 
 def _person(name: str) -> None:

@@ -76,7 +76,7 @@ COUNTS = """
     createdAt begunAt until from since deadline notBefore expiresAt oldExpiresAt newExpiresAt oldUntil newUntil
     inForceAt quorumAt readyAt oldReadyAt newReadyAt openUntil reviewDue openedAt issuedAt anchoredAt
     lastAnchorAt reportedAt suspendedUntil atBlock createdAtBlock listedAtBlock retiredAtBlock recoveringUntil
-    version epoch recoveries count number overdue open size first last part entry entries lastEntry anchors
+    version epoch recoveries count number overdue unjustified open size first last part entry entries lastEntry anchors
     openOmissions intervalSeconds oldSeconds newSeconds index quorum largerQuorum waitSeconds approvals
     partnerNo depth replaces dataFrom dataUntil successorNumber
 """.split()

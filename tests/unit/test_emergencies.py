@@ -264,6 +264,10 @@ def test_openEmergency__given_the_registry_retired__when_opened__reverts(world):
 # REVIEWING
 
 
+def conduct(unjustified, suspended):
+    return {"unjustified": unjustified, "suspendedUntil": suspended}
+
+
 def reviewed(world, old, new, suspended, *, name="EmergencyReviewed", by=None):
     who = {"EmergencyReviewed": "reviewer", "EmergencyAppealed": "accreditor"}[name]
     judge = by or (world.officer if who == "reviewer" else world.accreditor)
@@ -277,7 +281,7 @@ def test_H10_reviewEmergency__given_an_open_one__when_the_officer_finds_it_justi
 ):
     assert review(world).events == reviewed(world, 0, JUSTIFIED, 0)
     assert state(world)["verdict"] == JUSTIFIED
-    assert world.emergencies.suspendedUntil(world.practitioner) == 0
+    assert world.emergencies.conductOf(world.practitioner) == conduct(0, 0)
 
 
 def test_H10_reviewEmergency__given_an_open_one__when_found_unjustified__suspends_the_practitioner(
@@ -285,7 +289,7 @@ def test_H10_reviewEmergency__given_an_open_one__when_found_unjustified__suspend
 ):
     until = START + SUSPENSION
     assert review(world, UNJUSTIFIED).events == reviewed(world, 0, UNJUSTIFIED, until)
-    assert world.emergencies.suspendedUntil(practitioner) == until
+    assert world.emergencies.conductOf(practitioner) == conduct(1, until)
     world.warp(until - 1)
     with reverts("EmergencyRegistry_Suspended", who=practitioner):
         open_(world)
@@ -379,10 +383,11 @@ def test_settleAppeal__given_two_unjustified_ones__when_one_is_overturned__stays
     open_(world)
     review(world, UNJUSTIFIED)
     review(world, UNJUSTIFIED, number=2)
+    assert world.emergencies.conductOf(practitioner) == conduct(2, START + WINDOW + SUSPENSION)
     settle(world, JUSTIFIED)
-    assert world.emergencies.suspendedUntil(practitioner) == START + WINDOW + SUSPENSION
+    assert world.emergencies.conductOf(practitioner) == conduct(1, START + WINDOW + SUSPENSION)
     settle(world, JUSTIFIED, number=2)
-    assert world.emergencies.suspendedUntil(practitioner) == 0
+    assert world.emergencies.conductOf(practitioner) == conduct(0, 0)
 
 
 def test_settleAppeal__when_anybody_but_its_accreditor_calls__reverts(world, officer, given_open):
@@ -407,7 +412,7 @@ def test_settleAppeal__given_an_overdue_one__when_the_accreditor_speaks__is_judg
 ):
     assert settle(world, UNJUSTIFIED).event("EmergencyAppealed")["oldVerdict"] == Verdict.Overdue
     assert world.emergencies.deskOf(clinic)["overdue"] == 0
-    assert world.emergencies.suspendedUntil(world.practitioner) == START + REVIEW + SUSPENSION
+    assert world.emergencies.conductOf(world.practitioner) == conduct(1, START + REVIEW + SUSPENSION)
 
 
 def test_settleAppeal__given_an_unreviewed_one__when_settled_before_any_verdict__reverts(world, given_open):
