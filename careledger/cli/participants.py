@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from careledger.cli.credentials import accreditor_app, affiliation_app, credential_app
 from careledger.cli.frame import Frame, verb
 from careledger.cli.parameters import address_of, code_of
 from careledger.cli.views import credential_row
@@ -15,6 +16,9 @@ from careledger.values import Address, PartyRef, plain
 
 app = typer.Typer(no_args_is_help=True)
 key_app = typer.Typer(no_args_is_help=True)
+app.add_typer(accreditor_app, name="accreditor", help="Who may accredit, admitted by governance.")
+app.add_typer(credential_app, name="credential", help="Offer, sign, issue, renew, suspend, resume, revoke.")
+app.add_typer(affiliation_app, name="affiliation", help="Who works for whom: offer, sign, start, end.")
 app.add_typer(key_app, name="key", help="The key that records are sealed to.")
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from careledger.resources.base import SignedTerms, Terms
     from careledger.resources.consent_types import ConsentTerms, RoleRef
 
-__all__ = ["read_signed", "read_terms", "recipient", "write_signed", "write_terms"]
+__all__ = ["load_file", "read_signed", "read_terms", "recipient", "write_signed", "write_terms"]
 
 _MAX_BYTES: Final = 1 << 20
 _KINDS: Final = {"ConsentGrant": "grant", "ConsentRevocation": "revoke", "StandingDenial": "deny"}
@@ -91,7 +91,7 @@ def read_terms(care: CareLedger, file: Path, *, kind: str | None = None) -> Term
         FormatError: It holds something else.
         InputError: They are for another contract or chain, or of another kind.
     """
-    found = _load(file)
+    found = load_file(file)
     return _terms(care, found.get("terms", found), kind)
 
 
@@ -106,7 +106,7 @@ def read_signed(care: CareLedger, file: Path, *, kind: str) -> SignedTerms[Any]:
     from careledger.resources.base import SignedTerms
     from careledger.values import address
 
-    found = _load(file)
+    found = load_file(file)
     try:
         terms, signature = _terms(care, found["terms"], kind), from_hex(found["signature"])
         signer = address(found["signer"]) if "signer" in found else terms.typed.signer_of(signature)
@@ -121,7 +121,17 @@ def read_signed(care: CareLedger, file: Path, *, kind: str) -> SignedTerms[Any]:
     return SignedTerms(terms, signature, signer)
 
 
-def _load(file: Path) -> dict[str, Any]:
+def load_file(file: Path, *, make: str = "careledger consents draft") -> dict[str, Any]:
+    """Read a JSON object of at most a megabyte; ``-`` is stdin.
+
+    Args:
+        file: Where it is.
+        make: The command that makes such a file.
+
+    Raises:
+        NotFound: There is no such file.
+        FormatError: It is no JSON object.
+    """
     try:
         if str(file) == "-":
             data = sys.stdin.buffer.read(_MAX_BYTES)
@@ -134,7 +144,7 @@ def _load(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise FormatError(f"{shown(file.name)} holds no terms", fix="Make it with: careledger consents draft.")
+        raise FormatError(f"{shown(file.name)} holds no terms", fix=f"Make it with: {make}.")
     return found
 
 

@@ -28,6 +28,8 @@ def whoami(frame: Frame) -> None:
             account = checksum("0x" + str(json.loads(read_private_file(profile.keystore))["address"])[-40:])
         except (ValueError, KeyError, TypeError):
             account = None
+    elif profile.mnemonic is not None:
+        account = profile.signer().address
     frame.answer(
         {
             "profile": profile.name,

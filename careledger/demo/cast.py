@@ -79,7 +79,7 @@ def assemble(care: CareLedger, accounts: Callable[[int], Signer], *, start: int 
     opener = wallet.opener(scope, suite=Suite.MLKEM768_X25519)
     boss = care.sender.signer
     return Cast(
-        governor=Player("governor", PartyRef("organisation", boss.address), boss, care),
+        governor=Player("governor", PartyRef("organisation", boss.address), boss, care, account=0),
         board=player("medical board", 0, "organisation"),
         hospital=hospital,
         clinic=player("clinic", 2, "organisation", opens=True),

@@ -79,7 +79,7 @@ def keep_profiles(folder: Path, cast: Cast) -> None:
     words = folder / "keys" / "development.words"
     words.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_private(words, MNEMONIC.encode())
-    for player in (cast.hospital, cast.clinic, cast.doctor, cast.officer, cast.relayer):
+    for player in (cast.governor, cast.board, cast.hospital, cast.clinic, cast.doctor, cast.officer, cast.relayer):
         save(_profile(folder, player, words, password), folder, replace=True)
     phrase = folder / "keys" / "ana.words"
     write_private(phrase, cast.phrase.reveal())

@@ -127,9 +127,7 @@ def _stale(people: People) -> Person:
 # PROFESSIONALS
 
 
-@_outcome(
-    "DR-SUSPENDED", "has a suspended credential: it breaks no glass, and acts for the clinic while that keeps it"
-)
+@_outcome("DR-SUSPENDED", "has a suspended credential: it breaks no glass, and acts for the clinic while that keeps it")
 def _dr_suspended(people: People) -> Person:
     doctor = _practitioner(people)
     people.board.care.participants.set_credential_status(
