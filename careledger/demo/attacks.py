@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from careledger.chain.signers import Signer
 from careledger.codes import DataClass, Meaning, Role
 from careledger.demo.cast import Player
 from careledger.errors import InputError, NotFound
 from careledger.privacy.commitments import RecordOpening, content_hash, new_salt
+from careledger.privacy.pseudonyms import Scope, Wallet
 from careledger.resources.access import AccessLogBook
 from careledger.resources.base import SignedTerms
 from careledger.resources.consent_types import ConsentTerms
@@ -22,12 +24,16 @@ __all__ = ["accredit_oneself", "edit_log", "forge_author", "match_plaintext", "s
 
 
 def accredit_oneself(thief: Player, jurisdiction: int) -> None:
-    """Issue oneself a credential, as issuer and subject at once."""
+    """Issue oneself a credential, as an accreditor of one's own making that nobody admitted."""
+    wallet, _ = Wallet.create()
+    board = Signer.from_key(wallet.account(Scope.practice()).key)
     offer = thief.care.participants.offer_credential(
-        thief.party, issuer=thief.party, role=Role.PRACTITIONER, jurisdiction=jurisdiction
+        thief.party, issuer=PartyRef("organisation", board.address), role=Role.PRACTITIONER, jurisdiction=jurisdiction,
+        evidence=b"a forged diploma",
+    )  # fmt: skip
+    thief.care.participants.issue_credential(
+        offer, issuer=offer.signed_by(board), subject=offer.signed_by(thief.signer)
     )
-    signed = offer.signed_by(thief.signer)
-    thief.care.participants.issue_credential(offer, issuer=signed, subject=signed)
 
 
 def forge_author(thief: Player, author: PartyRef, record: SealedRecord) -> None:

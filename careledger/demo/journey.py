@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from careledger import errors
 from careledger.chain.signers import Signer
 from careledger.client import CareLedger
 from careledger.codes import (
@@ -25,7 +26,6 @@ from careledger.demo.cast import SWITZERLAND, Cast, Player, assemble
 from careledger.demo.outsider import outsider_view
 from careledger.demo.story import Story
 from careledger.errors import (
-    CareLedgerError,
     FormatError,
     NotARecipient,
     NotFound,
@@ -129,7 +129,7 @@ class Journey:
         story.attack(
             "A thief issues itself a doctor's credential.",
             lambda: attacks.accredit_oneself(cast.thief, SWITZERLAND),
-            CareLedgerError,
+            errors.ParticipantRegistry_NotAccreditor,
         )
         keys = [self._publish(who) for who in (cast.hospital, cast.clinic, cast.doctor)]
         story.step(
@@ -170,7 +170,7 @@ class Journey:
         story.attack(
             "A thief claims one of the commitments as its own writing.",
             lambda: attacks.forge_author(cast.thief, cast.hospital.party, self.documents[0].record),
-            CareLedgerError,
+            errors.RecordRegistry_NotController,
         )
 
     def consent(self) -> None:
@@ -185,19 +185,19 @@ class Journey:
         story.attack(
             "A thief adds HIV to what she signed and carries it.",
             lambda: attacks.widen(cast.thief, signed),
-            CareLedgerError,
+            errors.Module_NotSignedBy,
         )
         story.attack(
             "A thief agrees in her name.",
             lambda: cast.thief.care.consents.grant(terms.signed_by(cast.thief.signer), key="in-her-name"),
-            CareLedgerError,
+            errors.Module_NotSignedBy,
         )
         granted = _sent(cast.relayer.care.consents.grant(signed))
         story.step("Ana signs; a relayer carries it. Her account holds no ether and never sends.", granted)
         story.attack(
             "The relayer's copy of the signature is carried once more.",
             lambda: cast.thief.care.consents.grant(signed, key="again"),
-            CareLedgerError,
+            errors.ConsentRegistry_StaleVersion,
         )
 
     def read(self) -> None:
@@ -247,7 +247,7 @@ class Journey:
         story.attack(
             "The hospital turns a refusal in its log into nothing, after the anchor.",
             lambda: attacks.edit_log(cast.hospital, self.book),
-            CareLedgerError,
+            errors.InputError,
         )
 
     def emergency(self) -> None:
@@ -284,7 +284,7 @@ class Journey:
         story.attack(
             "Dr Roe reviews her own emergency.",
             lambda: cast.doctor.care.emergencies.review(opened.value, verdict=Verdict.JUSTIFIED, evidence=b"mine"),
-            CareLedgerError,
+            errors.EmergencyRegistry_NotController,
         )
         reviewed = cast.officer.care.emergencies.review(
             opened.value, verdict=Verdict.JUSTIFIED, evidence=b"chart reviewed"
@@ -306,7 +306,7 @@ class Journey:
         story.attack(
             "A relayer ends the doctor's affiliation.",
             lambda: left(organisation=cast.clinic.party, practitioner=cast.doctor.party, reason=StatusReason.REQUESTED),
-            CareLedgerError,
+            errors.ParticipantRegistry_NotController,
         )
 
     def shred(self) -> None:
@@ -325,7 +325,7 @@ class Journey:
             story.attack(
                 f"{name} opens the shredded record.",
                 lambda who=who: who.care.records.read(victim.record.id),  # type: ignore[misc]
-                CareLedgerError,
+                NotFound,
             )
         story.attack(
             "Somebody who kept the plaintext proves that the anchored commitment is it.",
