@@ -195,6 +195,12 @@ class HttpTransport:
 
     def _lost(self, error: Exception, budget: Budget) -> NodeUnavailable:
         """Turn a failure of the connection into ours, without the URL that the original text carries."""
+        if isinstance(error, urllib3.exceptions.NewConnectionError):  # urllib3 counts it among the time-outs
+            return NodeUnavailable(
+                f"node {self._node} cannot be reached",
+                why="Nothing listens there, or its name leads nowhere.",
+                fix="Check the address, and whether the node is running.",
+            )
         if isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)) or budget.left() <= 0:
             return silent(self._node, budget.total)
         return NodeUnavailable(
