@@ -27,6 +27,7 @@ from careledger.resources.consents import Consents
 from careledger.resources.emergencies import Emergencies
 from careledger.resources.forwarding import Forwarding
 from careledger.resources.guardians import Guardians
+from careledger.resources.held import Held
 from careledger.resources.participants import Participants
 from careledger.resources.records import Records
 from careledger.storage import Store
@@ -78,6 +79,7 @@ class CareLedger:
         self.consents = Consents(self)
         self.records = Records(self)
         self.forwarding = Forwarding(self)
+        self.held = Held(self)
 
     # WHERE IT COMES FROM
 

@@ -13,9 +13,8 @@ from careledger.chain.signers import Signer
 from careledger.chain.typed import Domain, TypedData
 from careledger.codes import Will
 from careledger.errors import InputError
-from careledger.privacy.commitments import commit, new_salt
-from careledger.privacy.files import write_private
 from careledger.resources.calendar import last_day_to_carry
+from careledger.resources.evidence import Evidence, EvidenceShelf
 from careledger.values import Address, PartyRef, Prepared, Receipt, Wait, address, to_hex
 
 if TYPE_CHECKING:
@@ -141,18 +140,26 @@ class Resource:
         receipt = sender.submit(call, key=name, wait=wait, content=content, note=note)
         return receipt.with_value(value(receipt))
 
-    def _evidence(self, evidence: bytes | None) -> str:
-        """Commit to a piece of evidence under a fresh salt, kept under ``home`` so that it can be shown later."""
-        salt = new_salt()
-        found = commit("careledger.evidence.v1", salt, ("bytes", evidence or b""))
-        folder = self._care.home / "evidence"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_private(folder / found.hex(), salt.reveal())
-        return to_hex(found)
+    @property
+    def _shelf(self) -> EvidenceShelf:
+        """Where this party keeps evidence."""
+        return EvidenceShelf(self._care.home / "evidence", self._care.opener)
 
-    def _act(self, will: Will, evidence: bytes) -> dict[str, Any]:
-        """Say on what expression of will somebody acts for somebody else."""
-        return {"will": will.value, "evidence": self._evidence(evidence)}
+    def _evidence(self, evidence: bytes | None, *, keep: bool = True) -> str:
+        """Commit to a piece of evidence under a fresh salt, kept under ``home`` so that it can be shown later."""
+        found = Evidence.of(evidence or b"")
+        if keep:
+            self._shelf.keep(found)
+        return found.commitment
+
+    def _act(self, will: Will, evidence: bytes, *, key: str | None = None, dry_run: bool = False) -> dict[str, Any]:
+        """Say on what expression of will somebody acts for somebody else.
+
+        Nothing is kept for a dry run, nor for an act that was done under its key before.
+        """
+        known = None if dry_run or key is None else self._care.sender.entry(key)
+        keep = not dry_run and (known is None or known.state == "failed")
+        return {"will": will.value, "evidence": self._evidence(evidence, keep=keep)}
 
     def now(self) -> int:
         """The time of the chain's head, or of this machine where that is later."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from careledger.chain.abi import encode
 from careledger.chain.typed import TypedData
-from careledger.codes import Basis, ConsentReason, DataClass, Purpose, Reason, Role, Rule, Will
+from careledger.codes import Basis, ConsentReason, DataClass, Purpose, Reason, Role, Rule
 from careledger.errors import InputError, NotFound
 from careledger.privacy.commitments import new_salt
-from careledger.resources.base import Resource, SignedTerms, Terms, address_of
+from careledger.resources.base import SignedTerms, Terms, address_of
 from careledger.resources.calendar import AT_ONCE, DAY, whole
 from careledger.resources.consent_types import (
     ConsentReceipt,
@@ -24,6 +23,7 @@ from careledger.resources.consent_types import (
     party_of,
     words_of,
 )
+from careledger.resources.consents_for import ConsentsFor, ended_by
 from careledger.resources.scope import (
     ORDINARY,
     SENSITIVE,
@@ -33,20 +33,16 @@ from careledger.resources.scope import (
     mask_of,
     pack_directive,
     scope_word,
-    unpack_directive,
 )  # fmt: skip
 from careledger.values import (
     ZERO_ADDRESS,
     Address,
-    Bytes32,
     Decision,
     DirectiveId,
     PartyRef,
     Prepared,
     Receipt,
     Wait,
-    bytes32,
-    from_hex,
     keccak,
     to_hex,
 )  # fmt: skip
@@ -73,10 +69,8 @@ _DENIAL = (
 )  # fmt: skip
 
 
-class Consents(Resource):
+class Consents(ConsentsFor):
     """A patient's directives. Denial beats permission."""
-
-    contract = "ConsentRegistry"
 
     # AGREEING
 
@@ -155,21 +149,6 @@ class Consents(Resource):
             return self._write("grantSigned", agreed.signature, dict(terms.call), deadline, **how)
         return self._write("grant", dict(terms.call), **how)
 
-    def grant_for(
-        self, terms: ConsentTerms, *, will: Will, evidence: bytes, key: str | None = None, wait: Wait = "included",
-        dry_run: bool = False,
-    ) -> Receipt[Directive] | Prepared:  # fmt: skip
-        """Grant as the patient's steward or guardian, saying on what expression of will.
-
-        Raises:
-            ConsentRegistry_NotAuthorised: The sender is neither.
-            ConsentRegistry_StewardLimit: A steward granting to itself beyond treatment and payment.
-        """
-        return self._write(
-            "grantFor", dict(terms.call), self._act(will, evidence), value=lambda r: self._granted(r, terms),
-            key=key or f"grant/{terms.call['receipt']}", wait=wait, dry_run=dry_run, content=dict(terms.call),
-        )  # fmt: skip
-
     # ENDING
 
     def revoke(
@@ -182,7 +161,7 @@ class Consents(Resource):
         _, current = self._standing(patient, scope)
         found = self.directive_id(patient, to=to, purpose=purpose, version=current["version"])
         return self._write(
-            "revoke", address_of(patient), scope, reason.value, value=lambda r: _ended(r, found),
+            "revoke", address_of(patient), scope, reason.value, value=lambda r: ended_by(r, found),
             key=key or f"revoke/{address_of(patient)}/{scope}/{current['version']}", wait=wait, dry_run=dry_run,
             entry=False,
         )  # fmt: skip
@@ -367,30 +346,3 @@ class Consents(Resource):
             if not live or (not item.revoked and item.expires_at > now):
                 found.append(item)
         return found
-
-    # INTERNAL
-
-    def _standing(self, patient: PartyRef, scope: str) -> tuple[Bytes32, dict[str, int]]:
-        answer = self._read("directiveOf", address_of(patient), scope)
-        current = {name: int(value) for name, value in answer["directive"].items()}
-        return bytes32(answer["directiveId"]), current
-
-    def _granted(self, receipt: Receipt[None], terms: ConsentTerms) -> Directive:
-        """Return what the terms make; its id follows from them, so it is known before a block has it."""
-        number = self.directive_id(terms.patient, to=terms.to, purpose=terms.purpose, version=terms.version)
-        current = unpack_directive(int(terms.call["word"]))
-        return directive_of(number, terms.patient, terms.to, terms.purpose, current)
-
-    def directive_id(self, patient: PartyRef, *, to: PartyRef | RoleRef, purpose: Purpose, version: int) -> DirectiveId:
-        """Return keccak256(chain, contract, patient, scope, version)."""
-        kinds = ("uint256", "address", "address", "bytes32", "uint40")
-        scope = from_hex(scope_word(to, purpose))
-        chain = self._care.connection.chain_id
-        packed = encode(kinds, (chain, self.address, address_of(patient), scope, version))
-        return DirectiveId(to_hex(keccak(packed)))
-
-
-def _ended(receipt: Receipt[None], found: DirectiveId) -> DirectiveId:
-    """Return which directive a revocation ended: by its event, as the version has gone on when it is repeated."""
-    ended = [event for event in receipt.events if event.name == "DirectiveRevoked"]
-    return DirectiveId(ended[0].args["directiveId"]) if len(ended) == 1 else found

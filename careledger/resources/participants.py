@@ -15,29 +15,18 @@ from careledger.privacy.merkle import StandardTree
 from careledger.redact import Secret
 from careledger.resources.base import SignedTerms, Terms, address_of
 from careledger.resources.credentials import DAY, OFFER_DAYS, Credentials
+from careledger.resources.held import HeldAccount
 from careledger.values import (
     Address,
     PartyRef,
     Prepared,
     Receipt,
     Wait,
-    keccak,
-    to_hex,
 )  # fmt: skip
 
 __all__ = ["GuardianSet", "HeldAccount", "Participants"]
 
 _APPROVAL = (("subject", "address"), ("newController", "address"), ("recoveries", "uint16"), ("deadline", "uint40"))
-_CLAIM = (("subject", "address"), ("controller", "address"), ("deadline", "uint40"))
-
-
-@dataclass(frozen=True)
-class HeldAccount:
-    """An account held for somebody without a key. Keep it: the patient needs the terms to claim the account."""
-
-    subject: PartyRef
-    terms: dict[str, Any]
-    """Steward, jurisdiction, claimKey, salt, provisional."""
 
 
 @dataclass(frozen=True)
@@ -91,55 +80,9 @@ NO_GUARDIANS = {"root": bytes(32), "quorum": 0, "largerQuorum": 0, "waitSeconds"
 class Participants(Credentials):
     """Who is who. Patients hold no credential."""
 
-    # HELD ACCOUNTS
-
-    def open_held(
-        self, *, steward: PartyRef, jurisdiction: int, claim_key: Address, will: Will, evidence: bytes,
-        provisional: bool = False, key: str | None = None, wait: Wait = "included", dry_run: bool = False,
-    ) -> Receipt[HeldAccount] | Prepared:  # fmt: skip
-        """Open an account for a patient without a key.
-
-        Args:
-            steward: The accredited steward that holds it.
-            jurisdiction: Where the steward is accredited.
-            claim_key: Address of the key the patient is given on paper or card; it can only claim.
-            will: How the patient's will was expressed.
-            evidence: The form, recording or order; only a salted commitment goes on chain.
-            provisional: True for an unknown emergency patient.
-            key: The act's business key.
-            wait: Until when to wait.
-            dry_run: Only say what it would cost.
-        """
-        name = key or f"open-held/{claim_key}"
-        known = self._care.sender.entry(name)
-        terms = (known.note if known else None) or {
-            "steward": address_of(steward), "jurisdiction": jurisdiction, "claimKey": claim_key,
-            "salt": to_hex(new_salt().reveal()), "provisional": provisional,
-        }  # fmt: skip
-        subject = PartyRef("person", self._read("heldAddress", terms))
-        held = HeldAccount(subject, terms)
-        return self._write(
-            "openHeld", terms, self._act(will, evidence), value=lambda _: held, key=name, wait=wait, dry_run=dry_run,
-            content=[address_of(steward), jurisdiction, claim_key, provisional, will.name, to_hex(keccak(evidence))],
-            note=terms,
-        )  # fmt: skip
-
-    def sign_claim(self, held: HeldAccount, *, controller: Address, signer: Signer) -> SignedTerms[Terms]:
-        """Sign the claim of a held account with its claim key."""
-        deadline = self.deadline(OFFER_DAYS)
-        message = {"subject": held.subject.address, "controller": controller, "deadline": deadline}
-        return Terms(TypedData(self.domain, {"HeldClaim": _CLAIM}, "HeldClaim", message)).signed_by(signer)
-
-    def claim_held(
-        self, held: HeldAccount, signed: SignedTerms[Terms], *, key: str | None = None, wait: Wait = "included",
-        dry_run: bool = False,
-    ) -> Receipt[PartyRef] | Prepared:  # fmt: skip
-        """The patient takes a held account over; every power of the steward ends."""
-        message = signed.terms.typed.message
-        return self._write(
-            "claimHeld", held.terms, message["controller"], message["deadline"], signed.signature,
-            value=lambda _: held.subject, key=key, wait=wait, dry_run=dry_run, entry=False,
-        )  # fmt: skip
+    def open_held(self, *, will: Will | str, evidence: bytes, **how: Any) -> Receipt[HeldAccount] | Prepared:
+        """Open an account for a patient without a key, with a new card in ``value.card``; see ``held.open``."""
+        return self._care.held.open(will=will, evidence=evidence, **how)
 
     # CONTROL AND RECOVERY
 
