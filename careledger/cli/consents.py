@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from careledger.cli import consent_documents as documents
 from careledger.cli.frame import Frame, verb
 from careledger.cli.parameters import address_of, code_of
 from careledger.cli.terms import read_signed, read_terms, recipient, write_signed, write_terms
@@ -41,6 +42,9 @@ _ToRole = Annotated[
 ]  # fmt: skip
 _Jurisdiction = Annotated[int, typer.Option(help="ISO 3166-1 number × 1000: 756000 is Switzerland.", min=0)]
 _Purpose = Annotated[
+    Any, typer.Option("--purpose", parser=code_of(Purpose), metavar="CODE", help="For what, such as TREAT.")
+]
+_OnePurpose = Annotated[
     Any, typer.Option("--purpose", parser=code_of(Purpose), metavar="CODE", help="For what, such as TREAT.")
 ]
 _Classes = Annotated[
@@ -127,17 +131,30 @@ def list_(
 @verb(app, "show", chain=True)
 def show(
     frame: Frame,
-    patient: _Patient,
-    purpose: _Purpose,
+    patient: Annotated[Address | None, _address("--patient", "The patient's pseudonym.")] = None,
+    purpose: _OnePurpose = None,
     to: _To = None,
     to_organisation: _ToOrganisation = None,
     to_role: _ToRole = None,
     jurisdiction: _Jurisdiction = 0,
+    receipt: Annotated[
+        Path | None, typer.Option(help="Read a receipt instead, without asking the chain.", metavar="FILE")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Of the receipt's page: en, de or zh.")] = "en",
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the receipt's page as HTML to a new file.", metavar="FILE")
+    ] = None,
 ) -> None:
-    """Show the directive for a recipient and purpose as it stands.
+    """Show the directive for a recipient and purpose as it stands, or what a consent receipt says.
 
-    Example: careledger consents show --patient 0xA… --to 0xB… --purpose TREAT
+    Example: careledger consents show --receipt receipt.json --language de
     """
+    if receipt is not None:
+        _alone(patient, purpose, to, to_organisation, to_role, what="a receipt", option="--receipt")
+        documents.show_receipt(frame, receipt, language, html)
+        return
+    if patient is None or purpose is None or html is not None:
+        raise Misuse("it is not said what to show", fix="Give --patient, --purpose and to whom; or --receipt FILE.")
     whom = recipient(to, to_organisation, to_role, jurisdiction)
     with frame.client() as care:
         found, now = care.consents.get(PartyRef("person", patient), to=whom, purpose=purpose), care.consents.now()
@@ -176,15 +193,12 @@ def draft(
 
     Example: careledger consents draft terms.json --patient 0xA… --to 0xB… --purpose TREAT --class labs
     """
-    from careledger.resources.words import LANGUAGES
-
-    if language not in LANGUAGES:
-        raise Misuse(f"there are no words for {shown(language, 20)!r}", fix=f"Use one of: {', '.join(LANGUAGES)}.")
+    documents.require_words(language)
     whom = recipient(to, to_organisation, to_role, jurisdiction)
     with frame.client() as care:
         terms = care.consents.draft(
             patient=PartyRef("person", patient), to=whom, purpose=purpose, classes=classes or None,
-            denies=deny or None, for_days=days,
+            denies=deny or None, for_days=days, notice={"language": language},
         )  # fmt: skip
         home = care.home
     where = receipt or home / "receipts" / f"{terms.call['receipt'][2:]}.json"
@@ -249,9 +263,7 @@ def grant(
 def revoke(
     frame: Frame,
     patient: Annotated[Address | None, _address("--patient", "The pseudonym; the profile's account without.")] = None,
-    purpose: Annotated[
-        Any, typer.Option("--purpose", parser=code_of(Purpose), metavar="CODE", help="For what, such as TREAT.")
-    ] = None,
+    purpose: _OnePurpose = None,
     to: _To = None,
     to_organisation: _ToOrganisation = None,
     to_role: _ToRole = None,
@@ -323,11 +335,14 @@ def _done(frame: Frame, receipt: Any) -> None:
     frame.receipt(receipt.with_value(receipt.tx) if isinstance(receipt, Receipt) else receipt)
 
 
-def _alone(*others: Any) -> None:
+def _alone(*others: Any, what: str = "a signed file", option: str = "--signed") -> None:
     if any(item is not None and item is not False and item != [] for item in others):
-        raise Misuse("a signed file says everything itself", fix="Give --signed FILE alone.")
+        raise Misuse(f"{what} says everything itself", fix=f"Give {option} FILE alone.")
 
 
 def _file(path: Path | None) -> Path:
     assert path is not None  # noqa: S101 - checked by the caller
     return path
+
+
+app.registered_commands += documents.app.registered_commands

@@ -11,13 +11,13 @@ from careledger.errors import InputError, NotFound
 from careledger.privacy.commitments import new_salt
 from careledger.resources.base import SignedTerms, Terms, address_of
 from careledger.resources.calendar import AT_ONCE, DAY, whole
+from careledger.resources.consent_record import Agreement, document_of
 from careledger.resources.consent_types import (
     ConsentReceipt,
     ConsentTerms,
     Directive,
     RoleRef,
     directive_of,
-    document_of,
     named,
     parse_scope,
     party_of,
@@ -90,7 +90,8 @@ class Consents(ConsentsFor):
             for_days: How long it lasts at most: it ends with a week, a day or an hour (UTC), as many others do.
             not_before: First second; as soon as it is carried when not given.
             limits: An author or a data period, opened in questions only.
-            notice: More fields of the consent receipt, such as controller, policy URL, language; never on chain.
+            notice: More fields of the consent record, such as ``privacy_notice``, ``language``, ``parties``; never on
+                chain. See :func:`careledger.resources.consent_record.document_of`.
 
         Raises:
             InputError: No class, an unknown one, or no days.
@@ -106,9 +107,12 @@ class Consents(ConsentsFor):
         scope = scope_word(to, purpose)
         _, current = self._standing(patient, scope)
         version, found = current["version"] + 1, limits or Limits()
-        receipt = ConsentReceipt(
-            document_of(patient, to, purpose, permits, denied, start or now, end, notice), new_salt(), found
-        )
+        number = self.directive_id(patient, to=to, purpose=purpose, version=version)
+        agreed = Agreement(
+            patient, to, purpose, permits, denied, start, end, version, number, self._care.connection.chain_id,
+            self.address,
+        )  # fmt: skip
+        receipt = ConsentReceipt(document_of(agreed, event_time=now, notice=notice), new_salt(), found)
         commitment = receipt.commitment
         flags = 2 if found.any else 0
         word = pack_directive(mask_of(permits), mask_of(denied), start, end, flags, version)

@@ -129,13 +129,37 @@ def test_consents_draft__words_terms_and_receipt__each_in_its_place(cli: Cli, pe
         assert word in result.err and result.out == ""
     assert stat.S_IMODE(receipt.stat().st_mode) == 0o600
     kept, typed = json.loads(receipt.read_text()), json.loads(terms.read_text())
-    assert kept["salt"][2:] not in terms.read_text() and kept["document"]["pii_information"] == ["hiv"]
+    assert kept["salt"][2:] not in terms.read_text() and kept["document"]["pii_processing"]["language"] == "zh"
     assert typed["primaryType"] == "ConsentGrant" and typed["message"]["permits"] == ["hiv"]
     assert draft(cli, people, terms).code == 1, "neither terms nor receipt are written over"
     result = draft(cli, people, files / "u.json", "--language", "xx")
     assert result.code == 2 and not (files / "u.json").exists()
     result = cli("consents", "draft", "--patient", people.ana, "--to", NOBODY, "--purpose", "HPAYMT")
     assert yes(result).json["message"]["recipientKind"] == "person"
+
+
+def test_consents_receipt__shown_in_three_languages_and_verified__as_the_chain_has_it(
+    cli: Cli, people: People, files: Path
+) -> None:
+    directive = agree(cli, people, files, "--class", "labs")
+    receipt, page = files / "terms.receipt", files / "page.html"
+    for language, word in (("en", "You let"), ("de", "Laborwerte"), ("zh", "化验结果")):
+        assert word in yes(cli("consents", "show", "--receipt", str(receipt), "--language", language)).out
+    assert yes(cli("consents", "show", "--receipt", str(receipt), "--json")).json["record_id"] == directive
+    written = yes(cli("consents", "show", "--receipt", str(receipt), "--html", str(page), "--language", "de"))
+    assert written.out == "" and '<html lang="de">' in page.read_text() and stat.S_IMODE(page.stat().st_mode) == 0o600
+    assert "is there already" in cli("consents", "show", "--receipt", str(receipt), "--html", str(page)).err
+    assert cli("consents", "show", "--receipt", str(receipt), "--language", "fr").code == 2
+    assert cli("consents", "show", "--receipt", str(receipt), "--patient", people.ana).code == 2
+    assert cli("consents", "show", "--receipt", str(files / "nowhere")).code == 1
+
+    assert yes(cli("consents", "verify", str(receipt), "--json")).json["state"] == "live"
+    changed = json.loads(receipt.read_text())
+    changed["document"]["pii_processing"]["purposes"][0]["purpose"] = "HRESCH"
+    (files / "changed").write_text(json.dumps(changed))
+    other = cli("consents", "verify", str(files / "changed"))
+    assert other.code == 3 and "state\tnot on chain" in other.out
+    assert "holds no consent receipt" in cli("consents", "verify", str(files / "terms.json")).err
 
 
 def test_consents_grant__dry_run_then_key__nothing_then_once(cli: Cli, people: People, files: Path) -> None:
