@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
-import hmac
 import json
 import os
 import secrets
@@ -21,7 +19,10 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from careledger.errors import KeyReused, StorageError
+from careledger.privacy import private_db
 from careledger.privacy.files import read_private, write_private
+from careledger.privacy.tags import tag
+from careledger.redact import Secret
 
 __all__ = ["Catalogue", "Item", "State"]
 
@@ -99,29 +100,24 @@ class Catalogue:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file = folder / "catalogue.sqlite"
-        if not self._file.exists():
-            os.close(os.open(self._file, os.O_CREAT | os.O_WRONLY, 0o600))
+        private_db.make(self._file)
         with self._db() as db:
             db.execute(_SCHEMA)
-        self._tag_key: bytes | None = None
+        self._tag_key: Secret | None = None
 
     # TAGS
 
     def tag(self, *parts: str | bytes) -> str:
         """Return what stands for some values: HMAC-SHA-256 under this folder's own random key."""
-        mac = hmac.new(self._key(), digestmod=hashlib.sha256)
-        for part in parts:
-            data = part.encode() if isinstance(part, str) else part
-            mac.update(len(data).to_bytes(8, "big") + data)
-        return mac.hexdigest()
+        return tag(self._key(), *parts).hex()
 
-    def _key(self) -> bytes:
+    def _key(self) -> Secret:
         if self._tag_key is None:
             path = self.folder / "tags.key"
             with self._locked(self.folder / "tags.lock"):
                 if not path.exists():
                     write_private(path, secrets.token_bytes(32))
-                self._tag_key = read_private(path)
+                self._tag_key = Secret(read_private(path), "tag key")
         return self._tag_key
 
     @contextlib.contextmanager
@@ -203,24 +199,17 @@ class Catalogue:
 
     @contextlib.contextmanager
     def _db(self) -> Iterator[sqlite3.Connection]:
-        """Open the file for one transaction: what a thread or a forked child shares is the file alone."""
-        try:
-            db = sqlite3.connect(self._file, timeout=30)
-            try:
-                db.execute("PRAGMA synchronous=FULL")
-                db.execute("PRAGMA secure_delete=ON")
-                with db:
-                    yield db
-            finally:
-                db.close()
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.Error as error:
-            raise StorageError(
-                f"the list of records cannot be used: {type(error).__name__}",
-                why="The file is damaged or cannot be written.",
-                fix="Check the folder's rights and free space, or restore it from a backup.",
-            ) from None
+        """Open the file for one transaction."""
+        with private_db.opened(self._file, refusal=_unusable) as db, db:
+            yield db
+
+
+def _unusable(error: sqlite3.Error) -> StorageError:
+    return StorageError(
+        f"the list of records cannot be used: {type(error).__name__}",
+        why="The file is damaged or cannot be written.",
+        fix="Check the folder's rights and free space, or restore it from a backup.",
+    )
 
 
 def _row(item: Item) -> tuple[Any, ...]:
