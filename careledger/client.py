@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import platformdirs
 
@@ -33,6 +34,9 @@ from careledger.resources.records import Records
 from careledger.storage import Store
 from careledger.values import Address
 
+if TYPE_CHECKING:
+    from careledger.directory import Directory
+
 __all__ = ["CareLedger"]
 
 APP = "careledger"
@@ -42,7 +46,8 @@ class CareLedger:
     """A suite on a chain, as one party sees it. Make it with :meth:`connect` or :meth:`local`.
 
     ``participants``, ``guardians``, ``emergencies``, ``consents`` and ``records`` are its resources; ``forwarding``
-    carries acts of accounts without ether; ``events`` reads what happened. Thread-safe.
+    carries acts of accounts without ether; ``directory`` knows whom outside identifiers mean; ``events`` reads what
+    happened. Thread-safe.
 
     Example:
         >>> with CareLedger.local(engine="in-process") as care:  # doctest: +SKIP
@@ -204,6 +209,13 @@ class CareLedger:
     def me(self) -> Address:
         """The signer's account."""
         return Address(self.sender.address)
+
+    @cached_property
+    def directory(self) -> Directory:
+        """The signer's own sealed map from outside identifiers to accounts."""
+        from careledger.directory import Directory
+
+        return Directory(self)
 
     def require_open(self, contract: str) -> None:
         """Refuse to make an entry in a contract that has been retired.

@@ -6,6 +6,7 @@ CareLedgerError
 │   ├── Misuse            an unknown name, option or setting; exit code 2
 │   ├── KeyReused         the same business key was used for other content
 │   └── NotFound          no such id, name, profile, file
+│       └── NotPaired     the directory knows no account for an identifier; exit code 3
 ├── KeyMaterialError      a key, keystore, mnemonic or password does not serve
 ├── SealError             a sealed file cannot be opened
 │   ├── SealedDamaged     cut, changed or not ours
@@ -110,6 +111,13 @@ class KeyReused(InputError):
 
 class NotFound(InputError):
     """No such id, name, profile or file."""
+
+
+class NotPaired(NotFound):
+    """The directory knows no account for an identifier. Its value is never in the message."""
+
+    exit_code = 3
+    default_retry = ask("the person, at the desk")
 
 
 class KeyMaterialError(CareLedgerError):

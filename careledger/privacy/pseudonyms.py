@@ -16,7 +16,7 @@ import functools
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -32,6 +32,11 @@ from eth_utils.exceptions import ValidationError
 from careledger.errors import FormatError, InputError, KeyMaterialError
 from careledger.privacy.openers import DEFAULT_SUITE, SeedOpener, Suite, from_seed
 from careledger.redact import Secret
+
+if TYPE_CHECKING:
+    from careledger.client import CareLedger
+    from careledger.directory.pairing import PairingAnswer, PairingOffer
+    from careledger.values import PartyRef
 
 ACCOUNT_BRANCH: Final = "m/44'/60'"
 """BIP-44: Ethereum."""
@@ -269,6 +274,36 @@ class Wallet:
         kdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=info)
         seed = Secret(kdf.derive(self.key_at(scope.path(OPENER_BRANCH)).reveal()), "opener seed")
         return from_seed(seed, suite=suite)
+
+    def answer(
+        self, offer: PairingOffer | str, *, care: CareLedger | None = None, chain_id: int | None = None,
+        suite: str | None = None, accredited: bool = True, subject: PartyRef | None = None, number: int = 0,
+        epoch: int = 0, encryption: Suite = DEFAULT_SUITE,
+    ) -> PairingAnswer:  # fmt: skip
+        """Answer an organisation's pairing code with the account of that relation, once it is known who asks.
+
+        Args:
+            offer: The offer or its text, as scanned.
+            care: A suite to ask who controls the organisation and who accredited it.
+            chain_id: Without ``care``: the chain the wallet is for.
+            suite: Without ``care``: the suite's directory the wallet is for.
+            accredited: With ``care``, answer only an organisation with a credential in force.
+            subject: The account, where the wallet's own for this relation controls an older one: after a recovery.
+            number: Another number gives a fresh account that cannot be joined with the others.
+            epoch: Of the opener: another one gives another key.
+            encryption: HPKE suite of the opener; X25519 gives a code a fifth as large, without post-quantum safety.
+
+        Raises:
+            FormatError: The text is no offer.
+            WrongChain: It is for another suite or chain.
+            InputError: It is over, not signed by the organisation, or nobody vouches for the organisation.
+        """
+        from careledger.directory import wallet  # pairing needs the layers above this one
+
+        return wallet.answer(
+            self, offer, care=care, chain_id=chain_id, suite=suite, accredited=accredited, subject=subject,
+            number=number, epoch=epoch, encryption=encryption,
+        )  # fmt: skip
 
     def key_at(self, path: str) -> Secret:
         """Return the private key at a BIP-32 path, for accounts made elsewhere (``m/44'/60'/0'/0/0``).
