@@ -204,6 +204,7 @@ class Connection:
         block: int | str = "latest",
         sender: str | None = None,
         value: int = 0,
+        gas: int | None = None,
         about_patient: bool = False,
     ) -> bytes:
         """Ask a contract without changing anything.
@@ -214,6 +215,7 @@ class Connection:
             block: The block whose state is asked: a number, a tag, or a hash.
             sender: Who asks, for questions that depend on it.
             value: Wei sent along.
+            gas: The most it may use; what the node allows when not given.
             about_patient: The answer concerns a patient: public nodes are warned of or refused, as set.
 
         Raises:
@@ -227,6 +229,8 @@ class Connection:
             tx["from"] = sender
         if value:
             tx["value"] = hex(value)
+        if gas is not None:
+            tx["gas"] = hex(gas)
         at: Any = hex(block) if isinstance(block, int) else block
         if isinstance(at, str) and len(at) == 66:
             at = {"blockHash": at}

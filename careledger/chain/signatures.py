@@ -17,6 +17,8 @@ __all__ = ["MAX_SIGNATURE_BYTES", "is_signed_by", "signed_by_key"]
 MAX_SIGNATURE_BYTES: Final = 2048
 """A contract wallet may ask for more than 65 bytes, such as several owners' signatures."""
 
+_GAS: Final = 5_000_000
+"""Enough for several owners or a passkey checked in code, and no more of a node's time than that."""
 _MAGIC: Final = selector("isValidSignature(bytes32,bytes)").ljust(32, b"\0")
 """What a contract answers where a signature is good (ERC-1271), filled up to a word."""
 
@@ -43,6 +45,6 @@ def is_signed_by(connection: Connection, signer: Address, digest: bytes, signatu
         return False
     data = selector("isValidSignature(bytes32,bytes)") + encode(["bytes32", "bytes"], [digest, signature])
     try:
-        return connection.call(signer, data, about_patient=True)[:32] == _MAGIC
+        return connection.call(signer, data, gas=_GAS, about_patient=True)[:32] == _MAGIC
     except (ContractError, NodeRefused):
         return False

@@ -201,10 +201,8 @@ class Book:
 
     def history(self, id_: OutsideId | None = None) -> list[Change]:
         """Return the lines of the history, or those about one identifier, oldest first."""
-        if id_ is None:
-            known = [_id(holder, pair) for _, holder in self._rows.about("holder") for pair in holder["ids"]]
-        else:
-            known = [id_]
+        known = [_id(holder, pair) for _, holder in self._rows.about("holder") for pair in holder["ids"]]
+        known += [] if id_ is None else [id_]  # it may have been removed
         names = {tag: each for each in known for tag in self._rows.tags(*each.parts)}
         found = []
         for number, line in self._rows.history():

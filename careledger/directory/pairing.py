@@ -32,6 +32,7 @@ NAME_BYTES: Final = 60
 
 _SCHEME: Final = "CARELEDGER:"
 _VERSION: Final = 1
+_SUM_BYTES: Final = 4
 _RELATIONS: Final = {1: EntryKind.PATIENT, 2: EntryKind.COVERAGE}
 _WORDS: Final = {EntryKind.PATIENT: "custodian", EntryKind.COVERAGE: "coverage"}
 """The relation as a wallet shows it: the word of the scope it derives the account from."""
@@ -61,7 +62,8 @@ class _Code:
     @property
     def uri(self) -> str:
         """The code as text."""
-        return f"{_SCHEME}{self._word}/{base64.b32encode(self.packed).decode().rstrip('=')}"
+        data = self.packed + _sum(self.packed)
+        return f"{_SCHEME}{self._word}/{base64.b32encode(data).decode().rstrip('=')}"
 
     def qr(self) -> str:
         """Return the code as lines for a terminal with light letters on a dark ground."""
@@ -78,11 +80,17 @@ class _Code:
             upper = text.strip().upper()
             head, _, body = upper.partition("/")
             data = base64.b32decode(body + "=" * (-len(body) % 8))
-            if head == _SCHEME + cls._word and base64.b32encode(data).decode().rstrip("=") == body:
-                return data
+            packed, same = data[:-_SUM_BYTES], base64.b32encode(data).decode().rstrip("=") == body
+            if head == _SCHEME + cls._word and same and _sum(packed) == data[-_SUM_BYTES:]:
+                return packed
         except (ValueError, AttributeError):
             pass
         raise _unreadable(cls._word)
+
+
+def _sum(data: bytes) -> bytes:
+    """Return what shows that a text was copied whole; against forgers there is the signature."""
+    return keccak(data)[:_SUM_BYTES]
 
 
 def _unreadable(word: str) -> FormatError:
