@@ -65,13 +65,15 @@ class Opened:
             return [] if found is None else openers_of(found[0].head)
 
     def share(self, with_: PartyRef | Recipient) -> Recipient:
-        """Let one more opener open it: another desk's, or the organisation's next one.
+        """Let one more opener open it: another desk's, or the organisation's next one. Repeatable.
 
         Args:
             with_: A party with a published key, or a key.
         """
         key = with_ if isinstance(with_, Recipient) else self._care.participants.encryption_key(with_)
         with self._acting() as (rows, book):
+            if key in openers_of(rows.head):
+                return key
             others = [each for each in openers_of(rows.head) if each.key_hash != key.key_hash]
             rows.change_head(openers=[opener_data(each) for each in [*others, key]])
             book.note_key("shared", to_hex(key.key_hash))

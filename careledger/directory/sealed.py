@@ -121,6 +121,7 @@ class Rows:
         sealed = self._keys.seal(place, {"of": parts, "is": content})
         self._db.execute("INSERT INTO rows VALUES (?, ?)", (place, sealed))
         self._add(self._keys.weight(place, sealed))
+        step("directory.row")
 
     def delete(self, *parts: str) -> None:
         """Take a row out, if it is there."""
@@ -135,6 +136,7 @@ class Rows:
         sealed = self._keys.seal(_line(last + 1), content)
         self._db.execute("INSERT INTO history VALUES (?, ?)", (last + 1, sealed))
         self._add(self._keys.weight(_line(last + 1), sealed))
+        step("directory.line")
 
     def about(self, first: str) -> Iterator[tuple[tuple[str, ...], Any]]:
         """Yield parts and content of every row whose parts begin with a word."""
@@ -166,7 +168,10 @@ class Rows:
         Raises:
             SealedDamaged: Something was taken out, put in, or put back.
         """
-        total = sum(self._keys.weight(place, sealed) for place, sealed in self._everything())
+        try:
+            total = sum(self._keys.weight(place, sealed) for place, sealed in self._everything())
+        except (TypeError, OverflowError):  # a changed byte can make a number or a text of what was bytes
+            raise _damaged() from None
         if f"{total % _MODULUS:064x}" != self.head["sum"]:
             raise _damaged()
 
