@@ -21,7 +21,8 @@ from careledger.chain.rpc import Rpc
 from careledger.chain.sender import Sender
 from careledger.chain.signers import Signer
 from careledger.chain.suite import Suite
-from careledger.errors import InputError
+from careledger.chain.tray import Tray
+from careledger.errors import CareLedgerError, InputError
 from careledger.index import Index, IndexedEvent, Source
 from careledger.privacy.openers import Opener
 from careledger.resources.consents import Consents
@@ -32,7 +33,7 @@ from careledger.resources.held import Held
 from careledger.resources.participants import Participants
 from careledger.resources.records import Records
 from careledger.storage import Store
-from careledger.values import Address
+from careledger.values import Address, Receipt
 
 if TYPE_CHECKING:
     from careledger.directory import Directory
@@ -78,6 +79,9 @@ class CareLedger:
         self._index: Index | None = None
         self._lock = threading.RLock()
         self._retired: dict[str, bool] = {}
+        self._tray: Tray | None = None
+        self.within_days: float | None = None
+        """How many days acts may wait in the tray; None where they are sent at once. See :meth:`at_ease`."""
         self.participants = Participants(self)
         self.guardians = Guardians(self)
         self.emergencies = Emergencies(self)
@@ -186,6 +190,44 @@ class CareLedger:
             self.connection, self.suite, signer=signer or self.signer, opener=opener or self.opener, home=self.home,
             store=self.store, index_url=self._index_url, policy=self._policy, poll=self._poll,
         )  # fmt: skip
+
+    def at_ease(self, *, within_days: float = 7) -> CareLedger:
+        """Return the same party where it is in no hurry: what it is asked to do lies in the tray until its moment.
+
+        The moment of each act is drawn at random from the days ahead, so that two acts of one sitting do not stand side
+        by side on the chain. What can wait is what others signed: grants, guardianships, encryption keys and forward
+        requests; for these a write returns what was prepared, not a receipt, and :meth:`carry_due` sends it.
+        Everything else is sent at once, revocations and denials first of all.
+
+        Args:
+            within_days: How long acts may wait; a signature's own deadline is kept in any case.
+
+        Example:
+            >>> relayer.at_ease().consents.grant(signed)  # doctest: +SKIP
+            >>> relayer.carry_due()  # doctest: +SKIP
+        """
+        if not within_days > 0:
+            raise InputError("acts wait for more than no time", fix="Use the client itself for what is urgent.")
+        calm = self.as_()
+        calm._sender, calm._tray, calm.within_days = self.sender, self.tray, within_days
+        return calm
+
+    @property
+    def tray(self) -> Tray:
+        """What waits to be carried by this party, kept on disk."""
+        with self._lock:
+            if self._tray is None:
+                self._tray = Tray.in_folder(self.home / "tray", scope=self.connection.scope, sender=self.me)
+            return self._tray
+
+    def carry_due(self) -> list[Receipt[None] | CareLedgerError]:
+        """Send what waits in the tray and whose moment has come; call it every few minutes.
+
+        Returns:
+            One receipt or error for each act. What the contract refuses leaves the tray; what the node did not take
+            stays for the next call.
+        """
+        return self.tray.carry(self.sender, now=self.consents.now())
 
     # ACTING
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from careledger.cli import consent_documents as documents
-from careledger.cli import policies
 from careledger.cli.frame import Frame, verb
 from careledger.cli.parameters import address_of, code_of
 from careledger.cli.terms import read_signed, read_terms, recipient, write_signed, write_terms
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from careledger.resources.consent_types import ConsentReceipt
 
 app = typer.Typer(no_args_is_help=True)
-app.add_typer(policies.app, name="policy", help="What holds where a patient has said nothing: state, show.")
 
 
 @app.callback()
@@ -248,6 +246,12 @@ def grant(
         Path | None, typer.Argument(help="Drafted terms, sent by the patient itself.", show_default=False)
     ] = None,
     signed: _Signed = None,
+    within_days: Annotated[
+        int | None,
+        typer.Option(
+            "--within-days", help="With --signed: at a moment drawn from so many days; see tx carry.", min=1, max=30
+        ),
+    ] = None,
 ) -> None:
     """Put on the chain what a patient agreed to: as the patient itself, or by its signature with --signed.
 
@@ -255,10 +259,17 @@ def grant(
     """
     if (terms is None) == (signed is None):
         raise Misuse("there is one thing to grant", fix="Give drafted terms, or --signed FILE.")
+    if within_days is not None and signed is None:
+        raise Misuse("only what is signed can wait", fix="Add --signed FILE, or leave out --within-days.")
     options = frame.write_options()
     with frame.client(signs=True) as care:
         agreed = read_terms(care, terms, kind="grant") if terms else read_signed(care, _file(signed), kind="grant")
-        frame.receipt(care.consents.grant(agreed, **options))
+        if within_days is None or frame.dry_run:
+            frame.receipt(care.consents.grant(agreed, **options))
+            return
+        care.at_ease(within_days=within_days).consents.grant(agreed, **options)
+        frame.note("It lies in the tray; careledger tx carry sends it once its moment has come.")
+        frame.answer({"waiting": len(care.tray.waiting())})
 
 
 @verb(app, "revoke", write=True)

@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True)
 _OPEN: Final = ("signed", "sent", "included")
 # what the SDK makes by itself, of what is public anyway: an act, then addresses or hashes, then code words and numbers
 _PUBLIC: Final = re.compile(
-    r"(grant|revoke|deny|admit|publish-key|emergency|review|[A-Z][A-Za-z]+\.[a-z][A-Za-z]+)(/0x[0-9a-fA-F]{32,})+"
+    r"(grant|revoke|deny|admit|publish-key|emergency|review|forward|[A-Z][A-Za-z]+\.[a-z][A-Za-z]+)(/0x[0-9a-fA-F]{32,})+"
     r"(/([A-Z_]{2,24}|[0-9]{1,6}))*",
     re.ASCII,
 )
@@ -98,6 +98,34 @@ def resume(frame: Frame) -> None:
     rows = [_result(entry, result) for entry, result in zip(left, results, strict=False)]
     frame.table(rows, columns=("key", "state", "nonce", "hash", "why"))
     failed = [each for each in results if isinstance(each, CareLedgerError)]
+    if failed:
+        raise typer.Exit(Pending.exit_code if all(each.exit_code == Pending.exit_code for each in failed) else 1)
+
+
+@verb(app, "carry", write=True)
+def carry(frame: Frame) -> None:
+    """Send what waits in the tray and whose moment has come, in no order; run it every few minutes.
+
+    What waits was laid in by consents grant --within-days. Exit code 4 where the node did not take something, which
+    stays; 1 where the contract refused something, which leaves the tray.
+
+    Example: careledger tx carry --as relayer
+    """
+    if frame.key is not None:
+        raise Misuse("this carries everything that is due", fix="Leave out --key.")
+    frame.write_options()
+    with frame.client(signs=True) as care:
+        if frame.dry_run:
+            now = care.consents.now()
+            frame.note(f"Nothing was sent. {sum(item.due <= now for item in care.tray.waiting())} would be.")
+            results = []
+        else:
+            results = care.carry_due()
+        left = len(care.tray.waiting())
+    failed = [each for each in results if isinstance(each, CareLedgerError)]
+    for error in failed:
+        frame.note(error.message)
+    frame.answer({"carried": len(results) - len(failed), "failed": len(failed), "waiting": left})
     if failed:
         raise typer.Exit(Pending.exit_code if all(each.exit_code == Pending.exit_code for each in failed) else 1)
 

@@ -116,8 +116,9 @@ class Resource:
         content: Any = None,
         note: Any = None,
         entry: bool = True,
+        not_after: int | None = None,
     ) -> Receipt[T] | Prepared:
-        """Send a call once.
+        """Send a call once; of a client at ease, lay what can wait into the tray instead.
 
         Args:
             function: Its name in the ABI.
@@ -129,6 +130,7 @@ class Resource:
             content: What makes the act the same where calldata differs at each attempt.
             note: JSON to keep beside it in the journal.
             entry: Whether this makes a new entry, which a retired contract does not take.
+            not_after: The last second at which it can be carried, for what can wait until then.
         """
         if entry:
             self._care.require_open(self.contract)
@@ -137,6 +139,13 @@ class Resource:
         sender = self._care.sender
         if dry_run:
             return sender.prepare(call)
+        if self._care.within_days is not None and not_after is not None:
+            prepared = sender.prepare(call)
+            self._care.tray.put(
+                call, key=name, digest=sender.digest(call, content), now=self.now(),
+                within_days=self._care.within_days, not_after=not_after, content=content, note=note,
+            )  # fmt: skip
+            return prepared
         receipt = sender.submit(call, key=name, wait=wait, content=content, note=note)
         return receipt.with_value(value(receipt))
 

@@ -372,7 +372,7 @@ class Credentials(Resource):
         epoch = int(self._read("encryptionKeyOf", address_of(subject))["epoch"]) + 1
         message = {
             "subject": address_of(subject), "suite": int(opener.suite), "keyHash": keccak(opener.public_key),
-            "epoch": epoch, "deadline": self.now() + OFFER_DAYS * DAY,
+            "epoch": epoch, "deadline": self.deadline(OFFER_DAYS),
         }  # fmt: skip
         return KeyTerms(TypedData(self.domain, {"PublishKey": _KEY}, "PublishKey", message), opener.public_key)
 
@@ -388,7 +388,7 @@ class Credentials(Resource):
         digest = bytes32(to_hex(keccak(public)))
         return self._write(
             "publishKeySigned", m["subject"], m["suite"], public, m["deadline"], signed.signature,
-            value=lambda _: digest, key=key, wait=wait, dry_run=dry_run,
+            value=lambda _: digest, key=key, wait=wait, dry_run=dry_run, not_after=m["deadline"],
         )  # fmt: skip
 
     def encryption_key(self, who: PartyRef) -> Recipient:

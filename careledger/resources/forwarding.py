@@ -100,4 +100,5 @@ class Forwarding(Resource):
         return self._write(
             "execute", request, value=lambda _: None, key=key or f"forward/{m['from']}/{m['nonce']}", wait=wait,
             dry_run=dry_run, entry=False, content=[m["from"], m["to"], str(m["nonce"]), to_hex(m["data"])],
+            not_after=m["deadline"],
         )  # fmt: skip

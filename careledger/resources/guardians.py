@@ -135,6 +135,7 @@ class Guardians(GuardianYears):
         how: dict[str, Any] = {"value": lambda _: None, "key": key, "wait": wait, "dry_run": dry_run}
         if isinstance(agreed, SignedTerms):
             deadline = agreed.terms.typed.message["deadline"]
+            how["not_after"] = deadline
             return self._write("appointGuardianSigned", agreed.terms.call, deadline, agreed.signature, **how)
         return self._write("appointGuardian", agreed.call, **how)
 

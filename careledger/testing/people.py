@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from careledger.chain.connection import Connection
 from careledger.chain.local import LocalChain
@@ -22,7 +22,6 @@ from careledger.testing.faults import Clock, Faults, FaultyRpc, FaultyStore
 from careledger.values import PartyRef
 
 if TYPE_CHECKING:
-    from careledger.resources.held import HeldAccount
     from careledger.testing.outcomes import Outcome
 
 __all__ = ["JURISDICTION", "People", "Person", "Region"]
@@ -54,8 +53,8 @@ class Person:
     _connect: Callable[[Person], CareLedger] = field(repr=False)
     wallet: Wallet | None = None
     """A patient's: it has an unjoined account for each custodian, of which ``party`` is the hospital's."""
-    held: HeldAccount | None = None
-    """A held patient's account; such a patient signs nothing, and ``signer`` is the key of its claim card."""
+    held: Any = None
+    """A held patient's account, as ``participants.open_held`` returned it; such a patient signs nothing."""
 
     @cached_property
     def care(self) -> CareLedger:

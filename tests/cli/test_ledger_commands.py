@@ -188,6 +188,21 @@ def test_consents_grant__dry_run_then_key__nothing_then_once(cli: Cli, people: P
     assert cli("tx", "show", "nothing", "--as", "relayer").code == 1
 
 
+def test_H7_consents_grant__within_days__waits_in_the_tray(cli: Cli, people: People, files: Path) -> None:
+    terms, signed = files / "terms.json", files / "signed.json"
+    yes(draft(cli, people, terms, "--class", "immunizations"))
+    yes(cli("consents", "sign", str(terms), "--as", "ana", "--out", str(signed)))
+    calm = ["consents", "grant", "--signed", str(signed), "--within-days", "7", "--as", "relayer"]
+    assert yes(cli(*calm, "--json")).json == {"waiting": 1}
+    assert yes(cli(*calm, "--json")).json == {"waiting": 1}
+    carried = yes(cli("tx", "carry", "--as", "relayer", "--json")).json
+    assert carried == {"carried": 0, "failed": 0, "waiting": 1}
+    assert ask(cli, people, "immunizations").code == 3
+    assert "0 would be" in yes(cli("tx", "carry", "--dry-run", "--as", "relayer")).err
+    assert cli("tx", "carry", "--key", "x", "--as", "relayer").code == 2
+    assert cli("consents", "grant", str(terms), "--within-days", "7", "--as", "ana").code == 2
+
+
 def test_consents_grant__signature_or_terms_tampered__refused_before_sending(
     cli: Cli, people: People, files: Path
 ) -> None:
