@@ -68,35 +68,22 @@ def mock_sources() -> list[str]:
     return [p.relative_to(ROOT).as_posix() for p in sorted((ROOT / "contracts" / "mocks").rglob("*.sol"))]
 
 
-def standard_input(sources: list[str]) -> Json:
+def standard_input(sources: list[str], selection: Json) -> Json:
     """Return the compiler's input for `sources`; what they import is read from the project folder."""
     return {
         "language": "Solidity",
         "sources": {path: {"content": (ROOT / path).read_text()} for path in sources},
-        "settings": {**settings(), "outputSelection": {"*": {"*": OUTPUT}}},
+        "settings": {**settings(), "outputSelection": {"*": selection}},
     }
 
 
 def compile_sources(sources: list[str], *, warnings_fail: bool) -> Json:
-    """Compile through py-solc-x and return the compiler's `contracts`.
+    """Compile and return the compiler's `contracts`.
 
     Raises:
         BuildFailed: An error, or a warning about our own files when those count as errors.
     """
-    os.environ["SOLCX_BINARY_PATH"] = str(toolchain.SOLC_FOLDER)
-    import solcx
-    from solcx.exceptions import SolcError
-
-    toolchain.link_solc()
-    try:
-        answer = solcx.compile_standard(
-            standard_input(sources),
-            solc_version=toolchain.solc_settings()["version"],
-            base_path=ROOT,
-            allow_paths=ROOT,
-        )
-    except SolcError as error:
-        raise BuildFailed(error_text(error)) from None
+    answer = ask_compiler(standard_input(sources, {"*": OUTPUT}))
     ours = [item for item in answer.get("errors", []) if not is_borrowed(item) and item["severity"] == "warning"]
     for item in ours:
         print(item["formattedMessage"].strip(), file=sys.stderr)
@@ -104,6 +91,35 @@ def compile_sources(sources: list[str], *, warnings_fail: bool) -> Json:
         raise BuildFailed(f"{len(ours)} compiler warnings")
     contracts: Json = answer["contracts"]
     return contracts
+
+
+def compile_trees(sources: list[str]) -> Json:
+    """Return the compiler's `sources`: by file, the syntax tree as `ast`."""
+    trees: Json = ask_compiler(standard_input(sources, {"": ["ast"]}))["sources"]
+    return trees
+
+
+def ask_compiler(question: Json) -> Json:
+    """Give the compiler's standard JSON input to py-solc-x and return the answer.
+
+    Raises:
+        BuildFailed: The sources do not compile.
+    """
+    os.environ["SOLCX_BINARY_PATH"] = str(toolchain.SOLC_FOLDER)
+    import solcx
+    from solcx.exceptions import SolcError
+
+    toolchain.link_solc()
+    try:
+        answer: Json = solcx.compile_standard(
+            question,
+            solc_version=toolchain.solc_settings()["version"],
+            base_path=ROOT,
+            allow_paths=ROOT,
+        )
+    except SolcError as error:
+        raise BuildFailed(error_text(error)) from None
+    return answer
 
 
 def error_text(error: Any) -> str:
@@ -291,7 +307,7 @@ def build_mutant(sources: list[str]) -> None:
         BuildFailed: This is not a scratch copy; such bytes must never be committed.
     """
     if os.environ.get("CARELEDGER_SCRATCH") != str(ROOT):
-        raise BuildFailed("--mutant is for the scratch copies of scripts/mutate.py.")
+        raise BuildFailed("--mutant is for the scratch copies of scripts/mutate.py and scripts/coverage.py.")
     contracts = compile_sources(sources or product_sources(), warnings_fail=False)
     mocks = any(source.startswith("contracts/mocks/") for source in sources)
     for name, entry in collect(contracts, keep_all=mocks).items():
@@ -333,7 +349,7 @@ def main() -> int:
     choice.add_argument("--check", action="store_true", help="compare with the committed artifacts")
     choice.add_argument("--sizes", action="store_true", help="print and judge the sizes of the artifacts")
     choice.add_argument("--force", action="store_true", help="compile even when nothing changed")
-    choice.add_argument("--mutant", nargs="*", metavar="SOURCE", help="only for scripts/mutate.py")
+    choice.add_argument("--mutant", nargs="*", metavar="SOURCE", help="only in scratch copies")
     parser.add_argument("--artifacts", type=Path, default=ARTIFACTS, help="the folder that --sizes judges")
     arguments = parser.parse_args()
     try:

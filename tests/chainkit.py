@@ -8,6 +8,8 @@ revert is `Reverted` with the error's name and values, which `reverts(name, **va
 
 from __future__ import annotations
 
+import atexit
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from time import sleep
 from typing import Any
+from uuid import uuid4
 
 import pyrevm
 
@@ -27,6 +30,8 @@ from careledger.values import checksum, keccak
 
 ROOT = Path(__file__).resolve().parent.parent
 MOCKS = Catalogue(ROOT / ".build" / "artifacts")
+PROBES = os.environ.get("CARELEDGER_PROBES")
+"""A folder while coverage is measured: each engine leaves there the addresses it looked at (scripts/probes.py)."""
 START = 1_800_000_000
 """The time of the first block."""
 CHAIN_ID = 31337
@@ -81,7 +86,11 @@ class Revm:
     """An EVM in this process."""
 
     def __init__(self) -> None:
-        self._evm = pyrevm.EVM(spec_id="PRAGUE", env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID)))
+        limit = 10**6 if PROBES else None  # probes make code longer than the chain takes
+        cfg = pyrevm.CfgEnv(chain_id=CHAIN_ID, limit_contract_code_size=limit)
+        self._evm = pyrevm.EVM(spec_id="PRAGUE", env=pyrevm.Env(cfg=cfg))
+        if PROBES:
+            atexit.register(self._leave, Path(PROBES) / uuid4().hex)
         self.time, self.block = START, 1
         self.told: list[tuple[Log, int, int]] = []
         """Every log since the chain began, with the time and number of its block; what a revert undoes is gone."""
@@ -90,6 +99,9 @@ class Revm:
 
     def _set(self) -> None:
         self._evm.set_block_env(pyrevm.BlockEnv(number=self.block, timestamp=self.time, gas_limit=10**9))
+
+    def _leave(self, path: Path) -> None:
+        path.write_text("\n".join(self._evm.db_accounts))
 
     def warp(self, time: int) -> None:
         """Set the time of the next call."""
