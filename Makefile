@@ -23,8 +23,8 @@ test: build ## the quick tier: every test that a push runs
 	@$(RUN) -m pytest -n $(CORES) --dist loadgroup -q $(TESTS)
 	@$(RUN) scripts/gas.py --check
 
-coverage: build ## branch coverage of the package by the quick tier
-	@$(RUN) -m pytest -n $(CORES) --dist loadgroup -q --cov=careledger --cov-branch --cov-report=term:skip-covered tests/sdk tests/cli
+coverage: build ## lines and branches that the tests reach, of the contracts and of the package
+	@$(RUN) scripts/coverage.py --cores $(CORES) $(COVERAGE)
 
 deep: build ## the long tier: big fuzz runs, long invariants, campaigns
 	@$(RUN) scripts/prove.py --halmos --table tests/proofs/deep.toml

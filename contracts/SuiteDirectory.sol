@@ -57,10 +57,9 @@ contract SuiteDirectory is ISuiteDirectory, AccessManaged {
     /// @inheritdoc ISuiteDirectory
     function succeed(address at, address successor) external restricted {
         Listing storage listing = _listed(at);
-        _listed(successor);
+        uint16 number = _numberOf(successor);
         if (listing.successor != 0 || at == successor) revert Errors.SuiteDirectory_AlreadyEnded(at);
 
-        uint16 number = _numberOf(successor);
         listing.successor = number + 1;
 
         emit ContractSucceeded(at, successor, number);

@@ -310,8 +310,11 @@ def build_mutant(sources: list[str]) -> None:
         raise BuildFailed("--mutant is for the scratch copies of scripts/mutate.py and scripts/coverage.py.")
     contracts = compile_sources(sources or product_sources(), warnings_fail=False)
     mocks = any(source.startswith("contracts/mocks/") for source in sources)
+    target = MOCK_ARTIFACTS if mocks else ARTIFACTS
+    for folder in (target, CODE):
+        folder.mkdir(parents=True, exist_ok=True)
     for name, entry in collect(contracts, keep_all=mocks).items():
-        ((MOCK_ARTIFACTS if mocks else ARTIFACTS) / f"{name}.json").write_text(text_of(entry))
+        (target / f"{name}.json").write_text(text_of(entry))
         (CODE / f"{name}.json").write_text(code_of(entry))
 
 

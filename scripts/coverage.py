@@ -76,12 +76,12 @@ def measure(suite: list[str]) -> tuple[list[Probe], set[Probe]]:
             "PYTHONPATH": str(folder),
         }
         for command in ([sys.executable, "scripts/build.py", "--mutant"], [*PYTEST, *suite]):
-            answer = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, env=environment, check=False
-            )
+            answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
             if answer.returncode:
-                sys.exit(f"Error: {' '.join(command[1:])} fails on contracts with probes:\n{answer.stdout[-3000:]}"
-                         f"{answer.stderr[-3000:]}")
+                sys.exit(
+                    f"Error: {' '.join(command[1:])} fails on contracts with probes:\n{answer.stdout[-3000:]}"
+                    f"{answer.stderr[-3000:]}"
+                )
         print(answer.stdout.strip().splitlines()[-1])
         addresses = (address for path in looked.iterdir() for address in path.read_text().split())
         return probes, reached(addresses, probes)
@@ -121,18 +121,19 @@ def contracts(demands: dict[str, Any]) -> list[str]:
     missing = [probe for probe in probes if probe not in hit]
     known, wrong = explained(missing, demands.get("exception", []))
     counted = [probe for probe in probes if probe not in known]
-    print(f"  {'file':<42}{'lines':>14}{'':>11}{'branches':>14}")
+    print(f"  {'file':<42}{'lines':<24}branches")
     for file in dict.fromkeys(probe.file for probe in probes):
         print(tally(file, [probe for probe in counted if probe.file == file], hit))
     total = tally("all", counted, hit)
     print(total)
     print(f"  Left out: {len(known)} that {DEMANDS.relative_to(ROOT)} explains.")
-    for probe in missing:
-        if probe not in known:
-            print(f"  {probe}")
+    for probe in sorted(set(missing) - known, key=lambda probe: (probe.file, probe.line)):
+        print(f"  {probe}")
     for kind, share in (("lines", total.line_share), ("branches", total.branch_share)):
         if share < demands["contracts"][kind]:
-            wrong.append(f"the tests reach {share:.2f} % of the contracts' {kind}, wanted {demands['contracts'][kind]} %")
+            wrong.append(
+                f"the tests reach {share:.2f} % of the contracts' {kind}, wanted {demands['contracts'][kind]} %"
+            )
     return wrong
 
 
@@ -143,7 +144,8 @@ def package(demands: dict[str, Any], cores: str) -> list[str]:
     spread = ["-n", cores, "--dist", "loadgroup"] if int(cores) > 1 else []
     report = ["--cov=careledger", "--cov-branch", "--cov-report=term-missing:skip-covered"]
     command = [*PYTEST, *spread, *report, f"--cov-fail-under={wanted['covered']}", *wanted["tests"]]
-    answer = subprocess.run(command, cwd=ROOT, env=toolchain.environment(), check=False)
+    environment = {**toolchain.environment(), "COVERAGE_FILE": str(toolchain.BUILD / "coverage")}
+    answer = subprocess.run(command, cwd=ROOT, env=environment, check=False)
     return ["a test failed, or too little of the package was reached: see above"] if answer.returncode else []
 
 

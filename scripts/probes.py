@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import build
+from toolchain import ROOT
 
 Node = dict[str, Any]
 BASE = 0xC0FE << 144
@@ -165,7 +166,7 @@ def plant(folder: Path) -> list[Probe]:
     trees = build.compile_trees(build.product_sources())
     for file in sorted(trees):
         if file.startswith("contracts/"):
-            source = Source(file, (build.ROOT / file).read_bytes(), probes)
+            source = Source(file, (ROOT / file).read_bytes(), probes)
             source.visit(trees[file]["ast"])
             if source.edits:
                 (folder / file).write_bytes(source.written())

@@ -234,6 +234,64 @@ def test_canary_mutation__given_tests_that_look_away__fails(project):
     project.must_fail("scripts/mutate.py", "--limit", "3", "--only", "CanaryCounter", saying="survived line")
 
 
+GATE = HEADER + """contract Gate {
+    error Gate_Closed(uint256 x);
+
+    function go(uint256 x) external pure returns (uint256) {
+        if (x == 4711 || x > 9000) revert Gate_Closed(x);
+        return x;
+    }
+}
+"""
+GATE_TEST = """from tests.chainkit import Revm, deploy, reverts
+
+
+def test_go():
+    gate = deploy(Revm(), "Gate", sender="0x" + "11" * 20)
+    assert gate.go(3) == 3
+    with reverts("Gate_Closed", x=9001):
+        gate.go(9001)
+"""
+DEMANDS = """[contracts]
+tests = ["tests/unit"]
+lines = 100
+branches = 100
+
+[[exception]]
+file = "contracts/Gate.sol"
+function = "go"
+text = "x > 9000"
+outcome = "true"
+reason = "Nobody would ever ask for so much, it was said."
+"""
+
+
+@pytest.fixture
+def covered(project):
+    """The project with a contract of which one branch of four is not tested."""
+    shutil.copytree(ROOT / "careledger", project.folder / "careledger", ignore=shutil.ignore_patterns("artifacts"))
+    shutil.copy2(ROOT / "tests" / "chainkit.py", project.folder / "tests" / "chainkit.py")
+    project.plant("contracts/Gate.sol", GATE)
+    project.plant("tests/unit/test_gate.py", GATE_TEST)
+    project.plant("tests/coverage.toml", DEMANDS)
+    return project
+
+
+def test_canary_coverage__given_branch_without_a_test_and_exception_for_one_with__fails(covered):
+    code, said = covered.run("scripts/coverage.py", "--contracts")
+
+    assert code == 1
+    assert "contracts/Gate.sol:8 go: never true: x == 4711" in said
+    assert "explains contracts/Gate.sol | go | x > 9000 | true, which is 0 places not reached" in said
+    assert "the tests reach 75.00 % of the contracts' branches, wanted 100 %" in said
+
+
+def test_canary_coverage__given_failing_test__fails(covered):
+    covered.plant("tests/unit/test_red.py", "def test_red():\n    assert 1 + 1 == 3\n")
+
+    covered.must_fail("scripts/coverage.py", "--contracts", saying="1 failed")
+
+
 def test_H19_canary_trace__given_id_without_a_test__fails(project):
     shutil.copy2(ROOT / "tests" / "threats.toml", project.folder / "tests" / "threats.toml")
 

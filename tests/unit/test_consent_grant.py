@@ -57,6 +57,8 @@ grantSigned
     it has the same effect (C14)
   when any term was changed
     it reverts
+  when the purpose is unknown
+    it reverts whoever vouches (H6)
   given the epoch raised
     when the old signature is carried
       it reverts (K6)
@@ -95,12 +97,14 @@ grantFor
   given a steward with a new key
     when it grants to that key
       it is limited
+    when a guardian grants to that key
+      it is limited
 """
 
 import pytest
 
 from careledger.codes import Purpose
-from tests.chainkit import NOTHING, START, ZERO, reverts
+from tests.chainkit import NOTHING, START, ZERO, deploy, reverts
 from tests.words import (
     EVIDENCE,
     HIV,
@@ -343,6 +347,19 @@ def test_grantSigned__when_any_term_was_changed__reverts(world, patient, hospita
         world.consents.grantSigned(signature, {**said, "patient": hospital}, LATER, sender=relayer)
 
 
+@pytest.mark.parametrize("purpose", [24, 255, 1 << 39])
+def test_H6_grantSigned__when_the_purpose_is_unknown__reverts_whoever_vouches(world, patient, clinic, relayer, purpose):
+    wallet = deploy(world.engine, "MockWallet", patient, sender=relayer, mock=True)
+    wallet.behave(2, ZERO, b"", sender=relayer)  # says yes to anything
+    signature = world.sign_grant(patient, terms(patient, organisation(clinic)))
+    with reverts("Module_NotSignedBy", signer=patient):
+        unknown = terms(patient, organisation(clinic), purpose)
+        world.consents.grantSigned(signature, unknown, LATER, sender=relayer)
+    with reverts("ConsentRegistry_BadScope", scope=scope(organisation(clinic), purpose)):
+        unknown = terms(wallet, organisation(clinic), purpose)
+        world.consents.grantSigned(signature, unknown, LATER, sender=relayer)
+
+
 def test_K6_grantSigned__given_the_epoch_raised__when_the_old_signature_is_carried__reverts(
     world, patient, said, relayer
 ):
@@ -501,3 +518,16 @@ def test_grantFor__given_a_steward_with_a_new_key__when_it_grants_to_that_key__i
     to = person(relayer)
     with reverts("ConsentRegistry_StewardLimit", steward=steward, recipient=h32(to), purpose=Purpose.HRESCH):
         world.consents.grantFor(terms(held, to, Purpose.HRESCH), PAPER, sender=relayer)
+
+
+def test_grantFor__given_a_steward_with_a_new_key__when_a_guardian_grants_to_that_key__is_limited(
+    world, held, steward, relayer, insurer
+):
+    said = guardianship(held, insurer, purposes=Purpose.FAMRQT.mask)
+    world.guardians.appointGuardianFor(said, PAPER, sender=steward)
+    said = terms(held, person(relayer), Purpose.FAMRQT)
+    assert world.consents.grantFor(said, PAPER, sender=insurer).events[0] == granted(world, said)
+    world.participants.changeController(steward, relayer, sender=steward)
+    names = {"steward": steward, "recipient": h32(person(relayer)), "purpose": Purpose.FAMRQT}
+    with reverts("ConsentRegistry_StewardLimit", **names):
+        world.consents.grantFor(terms(held, person(relayer), Purpose.FAMRQT, version=2), PAPER, sender=insurer)

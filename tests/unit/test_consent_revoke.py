@@ -96,7 +96,7 @@ statePolicy
 import pytest
 
 from careledger.codes import Purpose
-from tests.chainkit import NOTHING, START, reverts
+from tests.chainkit import NOTHING, PROBES, START, reverts
 from tests.words import (
     EVIDENCE,
     HIV,
@@ -248,6 +248,7 @@ def test_C11_revoke__given_the_registry_retired__when_the_patient_calls__ends_it
     assert world.consents.revoke(patient, given_grant["scope"], ASKED, sender=patient).events
 
 
+@pytest.mark.skipif(bool(PROBES), reason="probes cost gas")
 def test_H5_revoke__given_a_grant__when_called__costs_no_more_than_granting(world, patient, clinic):
     said = terms(patient, organisation(clinic))
     grant = world.consents.grant(said, sender=patient).gas

@@ -21,6 +21,9 @@ openEmergency
     it reverts (C12)
   when the credential is suspended
     it reverts (C12)
+  given the house suspended or revoked
+    when its people open
+      it reverts (C12)
   given no privacy officer
     when opened
       it reverts (H10)
@@ -88,6 +91,10 @@ emergency
   given years pass
     when one patient is treated often
       it each has its number (H10)
+emergencyOf
+  given one opened
+    when another number is asked
+      it has its id and nothing else
 """
 
 import pytest
@@ -237,6 +244,18 @@ def test_C12_openEmergency__when_the_credential_is_suspended__reverts(world, pra
         practitioner, Role.Practitioner, SWISS, CredentialStatus.Suspended, StatusReason.Sanctioned, sender=accreditor
     )
     with reverts("EmergencyRegistry_NotAccredited", account=practitioner, role=Role.Practitioner, jurisdiction=SWISS):
+        open_(world)
+
+
+@pytest.mark.parametrize("to", [CredentialStatus.Suspended, CredentialStatus.Revoked])
+def test_C12_openEmergency__given_the_house_suspended_or_revoked__when_its_people_open__reverts(
+    world, clinic, practitioner, accreditor, to
+):
+    world.participants.setCredentialStatus(
+        clinic, Role.Provider, SWISS, to, StatusReason.Sanctioned, sender=accreditor
+    )
+    assert world.participants.isAffiliated(clinic, practitioner)
+    with reverts("EmergencyRegistry_NotAccredited", account=clinic, role=Role.Provider, jurisdiction=SWISS):
         open_(world)
 
 
@@ -502,3 +521,11 @@ def test_H10_emergency__given_years_pass__when_one_patient_is_treated_often__eac
         world.warp(START + number * DAY)
         assert open_(world).event("EmergencyOpened")["number"] == number
     assert world.emergencies.emergenciesOf(world.patient, world.practitioner)["count"] == 5
+
+
+def test_emergencyOf__given_one_opened__when_another_number_is_asked__has_its_id_and_nothing_else(world, given_open):
+    nothing = {"organisation": ZERO, "openedAt": 0, "reason": 0, "verdict": 0, "appealed": False, "jurisdiction": 0}
+    for number in (0, 2):
+        found = world.emergencies.emergencyOf(world.patient, world.practitioner, number)
+        times = {"until": 0, "reviewDue": 0}
+        assert found == {"emergencyId": emergency_id(world, number), "emergency": nothing, **times}

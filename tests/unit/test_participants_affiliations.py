@@ -27,6 +27,14 @@ endAffiliation
   given none or one over
     when called
       it reverts
+isAffiliated
+  given one that begins later
+    when asked at its borders
+      it holds from the first second to the last
+affiliationOf
+  given one
+    when asked in both orders
+      it says its days in one
 publishKey
   when the controller calls
     it publishes with the next epoch
@@ -160,6 +168,24 @@ def test_endAffiliation__given_none_or_one_over__when_called__reverts(world, cli
     world.warp(START + YEAR)
     with reverts("ParticipantRegistry_NotAffiliated", organisation=clinic, practitioner=practitioner):
         world.participants.endAffiliation(clinic, practitioner, StatusReason.Requested, sender=clinic)
+
+
+def test_isAffiliated__given_one_that_begins_later__when_asked_at_its_borders__holds_from_the_first_second_to_the_last(
+    world, hospital, doctor
+):
+    world.affiliate(hospital, doctor, since=START + 10, until=START + 20)
+    for time, expected in ((9, False), (10, True), (19, True), (20, False)):
+        world.warp(START + time)
+        assert world.participants.isAffiliated(hospital, doctor) == expected
+
+
+def test_affiliationOf__given_one__when_asked_in_both_orders__says_its_days_in_one(world, clinic, practitioner):
+    found = world.participants.affiliationOf(clinic, practitioner)
+    days = {"since": START, "until": START + YEAR}
+    assert found == {"affiliationId": affiliation_id(world, clinic, practitioner), "affiliation": days}
+    found = world.participants.affiliationOf(practitioner, clinic)
+    nothing = {"since": 0, "until": 0}
+    assert found == {"affiliationId": affiliation_id(world, practitioner, clinic), "affiliation": nothing}
 
 
 # ENCRYPTION KEYS

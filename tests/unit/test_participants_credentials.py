@@ -44,6 +44,9 @@ issueCredential
     it reverts
   when the issuer is not admitted there
     it reverts
+  given an accreditor admitted from a later day
+    when it issues
+      it waits for that day
   given one in place
     when anybody issues another
       it reverts
@@ -303,6 +306,20 @@ def test_issueCredential__when_the_issuer_is_not_admitted_there__reverts(world, 
         where = change.get("jurisdiction", SWISS)
         with reverts("ParticipantRegistry_NotAccreditor", issuer=issuer, role=PRACTITIONER, jurisdiction=where):
             issue(world, terms, issuer, b"", world.sign_credential(doctor, terms))
+
+
+def test_issueCredential__given_an_accreditor_admitted_from_a_later_day__when_it_issues__waits_for_that_day(
+    world, stranger, doctor
+):
+    admit(world, stranger, start=START + DAY)
+    terms = credential(stranger, doctor, PRACTITIONER, deadline=START + 2 * DAY)
+    signature = world.sign_credential(doctor, terms)
+    world.warp(START + DAY - 1)
+    with reverts("ParticipantRegistry_NotAccreditor", issuer=stranger, role=PRACTITIONER, jurisdiction=SWISS):
+        issue(world, terms, stranger, b"", signature)
+    world.warp(START + DAY)
+    assert issue(world, terms, stranger, b"", signature).events
+    assert active(world, doctor)
 
 
 def test_issueCredential__given_one_in_place__when_anybody_issues_another__reverts(world, board, doctor, accreditor):
