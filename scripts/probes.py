@@ -46,7 +46,7 @@ function probeWas(uint256 probe, bool outcome) pure returns (bool) {{
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Probe:
     """One thing that a test should reach."""
 
