@@ -17,6 +17,7 @@ _HOMES = {
     "CareLedger": "client",
     "ConsentReason": "codes",
     "ConsentReceipt": "resources.consent_types",
+    "Custodian": "custodian",
     "DataClass": "codes",
     "Decision": "values",
     "EmergencyReason": "codes",
@@ -53,6 +54,7 @@ __all__ = [
     "CareLedger",
     "ConsentReason",
     "ConsentReceipt",
+    "Custodian",
     "DataClass",
     "Decision",
     "EmergencyReason",
@@ -103,6 +105,7 @@ if TYPE_CHECKING:
         Verdict,
         Will,
     )
+    from careledger.custodian import Custodian
     from careledger.money import Money
     from careledger.privacy.openers import Opener
     from careledger.privacy.pseudonyms import Scope, Wallet

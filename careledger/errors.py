@@ -11,6 +11,7 @@ CareLedgerError
 ├── SealError             a sealed file cannot be opened
 │   ├── SealedDamaged     cut, changed or not ours
 │   └── NotARecipient     no wrap for this key
+├── ReceiptRefused        a custodian's answer without a receipt that holds
 ├── StorageError          the store does not answer, or answers other bytes
 ├── NodeError             the node: try again, or another node
 │   ├── NodeUnavailable   no answer within the deadline
@@ -138,6 +139,12 @@ class NotARecipient(SealError):
     """The sealed file holds no wrap for this key."""
 
     default_retry = ask("the author or custodian")
+
+
+class ReceiptRefused(CareLedgerError):
+    """A custodian's answer without a receipt that holds: nothing of it was kept or opened."""
+
+    default_retry = ask("the custodian")
 
 
 class StorageError(CareLedgerError):

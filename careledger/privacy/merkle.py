@@ -270,6 +270,11 @@ class PositionalTree:
         """The root, 32 bytes."""
         return self._levels[-1]
 
+    @property
+    def levels(self) -> Sequence[bytes]:
+        """The levels bottom up, each one run of 32-byte nodes without its padding; the last is the root."""
+        return tuple(self._levels)
+
     def __len__(self) -> int:
         return self.size
 

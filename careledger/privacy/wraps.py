@@ -226,9 +226,15 @@ class Shelf:
             NotFound: There is none, or the record was shredded.
             SealedDamaged: The file was changed, or the key is another.
         """
-        plain = io.BytesIO()
-        open_(io.BytesIO(self._read(record_id, "opening")), plain, key, _opening_binding(record_id))
-        return RecordOpening.from_json(plain.getvalue().decode())
+        return open_opening(record_id, self.sealed_opening(record_id), key)
+
+    def sealed_opening(self, record_id: bytes) -> bytes:
+        """Return a record's opening as it is kept, sealed under the content key.
+
+        Raises:
+            NotFound: There is none, or the record was shredded.
+        """
+        return self._read(record_id, "opening")
 
     def shred(self, record_id: bytes) -> None:
         """Destroy every wrap and the salt of a record: tombstone first, then overwrite, then remove. Repeatable."""
@@ -259,6 +265,10 @@ class Shelf:
             found += any(self._path(record_id, kind).exists() for kind in ("wraps", "opening"))
             self.shred(record_id)
         return found
+
+    def __contains__(self, record_id: bytes) -> bool:
+        """Whether a record has wraps here."""
+        return self._path(record_id, "wraps").exists()
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the ids of all records that have wraps here."""
@@ -294,6 +304,17 @@ class Shelf:
             raise InputError("a record id has 32 bytes", fix="Give the id as it is on chain.")
         name = record_id.hex()
         return self._folder / name[:2] / f"{name}.{kind}"
+
+
+def open_opening(record_id: bytes, sealed: bytes, key: Secret) -> RecordOpening:
+    """Open a record's opening, wherever it was kept.
+
+    Raises:
+        SealedDamaged: It was changed, or the key is another.
+    """
+    plain = io.BytesIO()
+    open_(io.BytesIO(sealed), plain, key, _opening_binding(record_id))
+    return RecordOpening.from_json(plain.getvalue().decode("utf-8", "replace"))
 
 
 def _opening_binding(record_id: bytes) -> bytes:

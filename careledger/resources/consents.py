@@ -29,6 +29,7 @@ from careledger.resources.scope import (
     SENSITIVE,
     ZERO_WORD,
     Limits,
+    LimitsOpening,
     classes_of,
     mask_of,
     pack_directive,
@@ -269,7 +270,7 @@ class Consents(ConsentsFor):
         self, *, patient: PartyRef, actor: PartyRef, purpose: Purpose, classes: Iterable[DataClass],
         capacity: PartyRef | RoleRef | None = None, organisation_role: Role = Role.PROVIDER, jurisdiction: int = 0,
         custodian: PartyRef | None = None, author: PartyRef | None = None, data_from: int = 0, data_until: int = 0,
-        receipts: Iterable[ConsentReceipt] = (), block: int | str = "latest",
+        receipts: Iterable[ConsentReceipt | LimitsOpening] = (), block: int | str = "latest",
     ) -> Decision:  # fmt: skip
         """Ask whether an actor may read classes of a patient's data for a purpose; all of them or nothing.
 

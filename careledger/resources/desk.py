@@ -26,6 +26,7 @@ from careledger.privacy.wraps import Shelf, Wraps
 from careledger.redact import Secret
 from careledger.resources.catalogue import Catalogue, Item
 from careledger.resources.content import Content
+from careledger.resources.record_types import SealedRecord
 from careledger.steps import step
 from careledger.storage import Store
 from careledger.values import Address, keccak, to_hex
@@ -273,6 +274,29 @@ class Desk:
             return size
 
         return write_whole(path, work)
+
+    def take_in(self, record: SealedRecord, key: Secret, opening: RecordOpening, reader: Recipient) -> Item:
+        """Keep what opens a record that was sealed elsewhere: wrap and opening, then its place in the list. Repeatable.
+
+        Raises:
+            NotFound: It was shredded here.
+        """
+        id_bytes = bytes.fromhex(record.id[2:])
+        with self.catalogue.lock(id_bytes.hex()):
+            item = self.catalogue.get(record.id)
+            wraps = self.shelf.load(id_bytes) if id_bytes in self.shelf else Wraps(id_bytes)
+            self.shelf.save(wraps.add(key, reader))
+            step("records.wrapped")
+            if item is None:
+                self.shelf.save_opening(id_bytes, opening, key)
+                step("records.opening")
+                item = Item(
+                    record.id, record.author.address, record.commitment, record.version, "anchored", record.cid,
+                    record.sealed_size, root=None if record.batch.is_empty else record.batch.root,
+                    path=record.batch.path,
+                )  # fmt: skip
+                self.catalogue.put(item)
+        return item
 
     # SHREDDING
 

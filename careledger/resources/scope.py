@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 from careledger.chain.abi import encode
 from careledger.codes import DataClass, Purpose
 from careledger.errors import InputError
-from careledger.values import ZERO_ADDRESS, Address, PartyRef, keccak, to_hex
+from careledger.values import ZERO_ADDRESS, Address, PartyRef, from_hex, keccak, to_hex
 
 if TYPE_CHECKING:
-    from careledger.resources.consent_types import RoleRef
+    from careledger.resources.consent_types import ConsentReceipt, RoleRef
 
 __all__ = [
     "ORDINARY",
     "SENSITIVE",
     "ZERO_WORD",
     "Limits",
+    "LimitsOpening",
     "classes_of",
     "mask_of",
     "pack_directive",
@@ -118,3 +119,25 @@ class Limits:
     def from_json(cls, data: Mapping[str, Any]) -> Limits:
         """Read what ``to_json`` wrote."""
         return cls(Address(data["author"]), int(data["dataFrom"]), int(data["dataUntil"]))
+
+
+@dataclass(frozen=True)
+class LimitsOpening:
+    """What a question opens of a receipt: its limits, and the commitment to the rest of it. No salt is in it."""
+
+    limits: Limits
+    document_commitment: bytes
+
+    @classmethod
+    def of(cls, receipt: ConsentReceipt) -> LimitsOpening:
+        """Take it out of a receipt, for a question that others ask."""
+        return cls(receipt.limits, receipt.document_commitment)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every field."""
+        return {**self.limits.to_json(), "document": to_hex(self.document_commitment)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> LimitsOpening:
+        """Read what ``to_json`` wrote."""
+        return cls(Limits.from_json(data), from_hex(data["document"]))

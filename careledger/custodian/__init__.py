@@ -1,0 +1,26 @@
+"""A custodian of sealed records: answers signed requests, logs and anchors each answer, proves it, and accounts for it.
+
+>>> from careledger import CareLedger, Custodian
+>>> custodian = Custodian(care, hospital, receipts=desk)  # doctest: +SKIP
+>>> answer = custodian.answer(request)  # doctest: +SKIP
+>>> custodian.anchor()  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from careledger.custodian.anchoring import Anchoring, Omission
+from careledger.custodian.answering import Answering
+
+__all__ = ["Custodian", "Omission"]
+
+
+class Custodian(Answering, Anchoring):
+    """Whoever holds sealed records, as its own program: one object for one log.
+
+    Safe to use from several threads and processes on one folder. Entries are answered with ``answer``, anchored with
+    ``anchor`` before ``due`` runs out; doubts are met with ``prove``, reported omissions with ``answer_omissions``.
+
+    Example:
+        >>> custodian = Custodian(care, hospital, receipts=desk)  # doctest: +SKIP
+        >>> answer = custodian.answer(request)  # doctest: +SKIP
+    """
