@@ -158,12 +158,12 @@ class Answering(Keeping):
     def _receipted(self, entry: AccessEntry) -> _Receipted:
         """Return a written entry with its receipt: the one that was kept, or one that is signed and kept now."""
         receipt = AccessReceipt.of(self.care.records.domain, custodian=self.party, entry=entry, issued_at=entry.at)
-        signer, signature = self.book.receipt(entry.entry) or self._sign(entry.entry, receipt)
+        kept = self.book.receipt(entry.entry)
+        if kept is None:
+            made = receipt.signed_by(self._receipt_signer)
+            kept = self.book.keep_receipt(entry.entry, made.signer, made.signature)
+        signer, signature = kept
         return _Receipted(entry, SignedTerms(receipt, signature, signer))
-
-    def _sign(self, entry: int, receipt: AccessReceipt) -> tuple[Address, bytes]:
-        signer = self._receipt_signer
-        return self.book.keep_receipt(entry, signer.address, signer.sign_typed(receipt.typed))
 
     @property
     def _receipt_signer(self) -> Signer:

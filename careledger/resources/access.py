@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from careledger.chain.signers import Signer
 from careledger.chain.typed import Domain, TypedData
 from careledger.codes import OmissionStatus
 from careledger.errors import NotFound
@@ -134,16 +133,6 @@ class AccessLogs(Resource):
     def is_receipt_key(self, custodian: PartyRef, *, signer: Address) -> bool:
         """Whether receipts of this custodian signed by this account count; accept no other."""
         return bool(self._read("isReceiptKey", address_of(custodian), signer, about_patient=False))
-
-    def sign_receipt(
-        self, custodian: PartyRef, entry: AccessEntry, *, signer: Signer, issued_at: int | None = None
-    ) -> SignedTerms[AccessReceipt]:
-        """Sign, as the custodian, that an entry will be in the log; handed out before anything is released.
-
-        The signer's account must have been named by ``name_receipt_key``, or nobody can report the omission.
-        """
-        at = self._care.participants.now() if issued_at is None else issued_at
-        return AccessReceipt.of(self.domain, custodian=custodian, entry=entry, issued_at=at).signed_by(signer)
 
     def report_omission(
         self, signed: SignedTerms[AccessReceipt], *, key: str | None = None, wait: Wait = "included",

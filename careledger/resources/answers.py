@@ -13,9 +13,9 @@ from typing import Any, Final, Self
 import orjson
 
 from careledger.chain.typed import Domain
-from careledger.errors import FormatError, InputError
+from careledger.errors import FormatError, InputError, SealedDamaged
+from careledger.privacy.documents import open_document, seal_document
 from careledger.privacy.encoding import from_base64url, to_base64url
-from careledger.privacy.envelopes import Envelope
 from careledger.privacy.openers import Opener, Recipient
 from careledger.privacy.wraps import Wraps
 from careledger.resources.access import RECEIPT_FIELDS, AccessReceipt
@@ -29,6 +29,7 @@ __all__ = ["Answer", "AnswerBody", "LogProof", "Parcel", "read_receipt"]
 
 ANSWER_FORMAT: Final = "careledger-access-answer-v1"
 PROOF_FORMAT: Final = "careledger-log-proof-v1"
+_KIND: Final = "access"
 
 
 def read_receipt(data: Mapping[str, Any], domain: Domain) -> SignedTerms[AccessReceipt]:
@@ -78,24 +79,6 @@ class AnswerBody:
     parcel: Parcel | None = None
     """None of a refusal, and where an allowed request was repeated after its time."""
 
-    def to_bytes(self) -> bytes:
-        """Return the body as JSON."""
-        return orjson.dumps({"entry": self.entry.to_json(), "parcel": self.parcel and self.parcel.to_json()})
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Read what ``to_bytes`` wrote.
-
-        Raises:
-            FormatError: It is something else.
-        """
-        try:
-            found = orjson.loads(data)
-            parcel = Parcel.from_json(found["parcel"]) if found["parcel"] is not None else None
-            return cls(AccessEntry.from_json(found["entry"]), parcel)
-        except (ValueError, KeyError, TypeError, AttributeError, InputError):
-            raise FormatError("what is sealed in this answer is no answer", fix="Ask the custodian again.") from None
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -104,30 +87,43 @@ class Answer:
     request: bytes
     """Digest of the request, 32 bytes."""
     receipt: SignedTerms[AccessReceipt]
-    envelope: Envelope
-    """The body, sealed to the key that the request names."""
+    sealed: str = field(repr=False)
+    """The body, sealed to the key that the request names: a document of the kind ``access``."""
 
     @classmethod
     def of(
         cls, request: bytes, receipt: SignedTerms[AccessReceipt], body: AnswerBody, *, reader: Recipient
     ) -> Self:  # fmt: skip
-        """Seal a body to the reader, bound to request and receipt."""
-        return cls(request, receipt, Envelope.seal(body.to_bytes(), reader, about=_about(request, receipt)))
+        """Seal a body to the reader, with what it answers."""
+        plain = orjson.dumps({
+            "request": to_hex(request), "receipt": to_hex(receipt.terms.typed.struct_hash),
+            "entry": body.entry.to_json(), "parcel": body.parcel and body.parcel.to_json(),
+        })  # fmt: skip
+        return cls(request, receipt, seal_document(plain, _KIND, recipients=[reader]))
 
     def open(self, opener: Opener) -> AnswerBody:
         """Return what only the reader sees.
 
         Raises:
-            NotARecipient: It is sealed to another key.
+            NotARecipient: It is sealed to another key, or was changed.
             SealedDamaged: It was changed, or belongs to another request or receipt.
+            FormatError: It is something else.
         """
-        return AnswerBody.from_bytes(self.envelope.open(opener, about=_about(self.request, self.receipt)))
+        found = orjson.loads(open_document(self.sealed, _KIND, opener=opener))
+        names = to_hex(self.request), to_hex(self.receipt.terms.typed.struct_hash)
+        if (found.get("request"), found.get("receipt")) != names:
+            raise SealedDamaged("what is sealed in this answer belongs to another", fix="Ask the custodian again.")
+        try:
+            parcel = Parcel.from_json(found["parcel"]) if found["parcel"] is not None else None
+            return AnswerBody(AccessEntry.from_json(found["entry"]), parcel)
+        except (ValueError, KeyError, TypeError, AttributeError, InputError):
+            raise FormatError("what is sealed in this answer is no answer", fix="Ask the custodian again.") from None
 
     def to_json(self) -> dict[str, Any]:
         """Return the document: a receipt, and what is sealed."""
         return {
             "format": ANSWER_FORMAT, "request": to_hex(self.request), "receipt": signed_json(self.receipt),
-            "answer": self.envelope.to_json(),
+            "answer": orjson.loads(self.sealed),
         }  # fmt: skip
 
     @classmethod
@@ -141,14 +137,11 @@ class Answer:
         try:
             if data["format"] != ANSWER_FORMAT:
                 raise KeyError
-            parts = from_hex(bytes32(data["request"])), data["receipt"], data["answer"]
+            request = from_hex(bytes32(data["request"]))
+            receipt, sealed = data["receipt"], orjson.dumps(data["answer"], option=orjson.OPT_SORT_KEYS).decode()
         except (KeyError, TypeError, InputError):
             raise FormatError("this is no answer of a custodian", fix="Give the file as it came.") from None
-        return cls(parts[0], read_receipt(parts[1], domain), Envelope.from_json(parts[2]))
-
-
-def _about(request: bytes, receipt: SignedTerms[AccessReceipt]) -> bytes:
-    return b"answer" + request + receipt.terms.typed.struct_hash
+        return cls(request, read_receipt(receipt, domain), sealed)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from careledger.resources.receipts import KeptReceipt, Receipts
 from careledger.resources.record_reading import RecordReading
 from careledger.resources.record_types import SealedRecord
 from careledger.resources.scope import LimitsOpening
+from careledger.steps import step
 from careledger.storage import cid_of
 from careledger.values import PartyRef, RecordId, from_hex
 
@@ -154,7 +155,7 @@ class RecordRequests(RecordReading):
 
         Raises:
             ReceiptRefused: The receipt is not right; nothing was kept.
-            NotARecipient: The answer is sealed to another key.
+            NotARecipient: The answer is sealed to another key, or was changed.
             SealedDamaged: Answer, parcel or sealed bytes were changed; the receipt is kept if it was right.
             NotFound: The chain has no such record, or it was shredded.
         """
@@ -164,6 +165,7 @@ class RecordRequests(RecordReading):
         kept = KeptReceipt(answer.receipt, body.entry)
         self._require_told(kept, request)
         self._receipts_of(key).keep(kept)
+        step("records.receipt-kept")
         entry = body.entry
         record, here = None, False
         if entry.allowed and body.parcel is not None:

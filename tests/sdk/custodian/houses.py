@@ -68,7 +68,8 @@ class Houses:
         return found
 
     def custodian(self, **how: object) -> Custodian:
-        return Custodian(self.hospital.care, self.hospital.party, receipts=self.desk, **how)  # type: ignore[arg-type]
+        how = {"receipts": self.desk, **how}
+        return Custodian(self.hospital.care, self.hospital.party, **how)  # type: ignore[arg-type]
 
     def seal(
         self, about: Townsman, content: bytes = NOTE, classes: Iterable[DataClass] = (DataClass.NOTES,)
