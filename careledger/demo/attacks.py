@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from careledger.chain.signers import Signer
 from careledger.codes import DataClass, Meaning, Role
+from careledger.custodian import Custodian
 from careledger.demo.cast import Player
 from careledger.errors import InputError, NotFound
 from careledger.privacy.commitments import RecordOpening, content_hash, new_salt
 from careledger.privacy.pseudonyms import Scope, Wallet
-from careledger.resources.access import AccessLogBook
+from careledger.resources.access_requests import SignedRequest
+from careledger.resources.answers import Answer
 from careledger.resources.base import SignedTerms
 from careledger.resources.consent_types import ConsentTerms
 from careledger.resources.record_types import SealedRecord
@@ -20,7 +22,15 @@ from careledger.values import PartyRef, from_hex
 if TYPE_CHECKING:
     from careledger.demo.journey import Document
 
-__all__ = ["accredit_oneself", "edit_log", "forge_author", "match_plaintext", "swap_ciphertext", "widen"]
+__all__ = [
+    "accredit_oneself",
+    "edit_log",
+    "forge_author",
+    "forge_receipt",
+    "match_plaintext",
+    "swap_ciphertext",
+    "widen",
+]
 
 
 def accredit_oneself(thief: Player, jurisdiction: int) -> None:
@@ -63,15 +73,20 @@ def swap_ciphertext(reader: Player, wanted: SealedRecord, other: SealedRecord) -
         place.write_bytes(before)
 
 
-def edit_log(custodian: Player, book: AccessLogBook) -> None:
-    """Turn a refusal into an access that was allowed, in a copy of the log, and check it against the anchor."""
-    place = next(at for at, entry in enumerate(book.entries) if not entry.allowed)
-    edited = AccessLogBook(book.custodian, book.entries)
-    edited.entries[place] = replace(edited.entries[place], allowed=True)
-    entry = edited.entries[place]
-    if not custodian.care.records.is_logged(book.custodian, entry, part=1, book=edited):
+def forge_receipt(thief: Player, reader: Player, answer: Answer, request: SignedRequest) -> None:
+    """Give the reader an answer whose receipt somebody else signed than the custodian named."""
+    reader.care.records.receive(replace(answer, receipt=answer.receipt.terms.signed_by(thief.signer)), request)
+
+
+def edit_log(custodian: Custodian) -> None:
+    """Turn a refusal into an access that was allowed, and check it against the anchor by the refusal's own proof."""
+    refused = next(entry for entry in custodian.book.all() if not entry.allowed)
+    edited, proof = replace(refused, allowed=True), custodian.prove(refused)
+    path = [from_hex(node) for node in proof.path]
+    records, who = custodian.care.records, custodian.party
+    if not records.is_logged(who, part=proof.part, entry=edited.entry, leaf=edited.leaf, path=path):
         raise InputError(
-            f"entry {entry.entry} of the log is not the one that was anchored",
+            f"entry {edited.entry} of the log is not the one that was anchored",
             why="Its leaf does not lead to the root on chain.",
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from careledger.codes import (
     StatusReason,
     Verdict,
 )
+from careledger.custodian import Custodian
 from careledger.demo import attacks
 from careledger.demo.cast import SWITZERLAND, Cast, Player, assemble
 from careledger.demo.outsider import outsider_view
@@ -29,11 +30,14 @@ from careledger.errors import (
     FormatError,
     NotARecipient,
     NotFound,
+    ReceiptRefused,
     SealedDamaged,
     StorageError,
 )
 from careledger.formats import fhir
-from careledger.resources.access import AccessEntry, AccessLogBook
+from careledger.resources.access_requests import SignedRequest
+from careledger.resources.answers import Answer
+from careledger.resources.record_requests import Received
 from careledger.resources.record_types import SealedRecord, ToSeal
 from careledger.values import Decision, Prepared, Receipt
 
@@ -89,7 +93,7 @@ class Journey:
     def __init__(self, care: CareLedger, story: Story, cast: Cast, patient: Path) -> None:
         self.care, self.story, self.cast, self.patient = care, story, cast, patient
         self.documents: list[Document] = []
-        self.book = AccessLogBook(cast.hospital.party)
+        self.custodian = Custodian(cast.hospital.care, cast.hospital.party)
         self.read_bytes = 0
 
     # SCENES
@@ -137,6 +141,11 @@ class Journey:
             keys[0],
             also=sum(item.gas for item in keys[1:]),
         )
+        hospital = cast.hospital
+        story.step(
+            "The hospital names the account it signs access receipts with, for ever.",
+            _sent(hospital.care.records.name_receipt_key(hospital.party, signer=hospital.signer.address)),
+        )
 
     def seal(self) -> None:
         """The patient's file is read, sealed resource by resource, and anchored in one transaction."""
@@ -155,7 +164,6 @@ class Journey:
             [ToSeal(item.raw, classes=item.data_classes, media_type="application/fhir+json") for item in records],
             author=cast.hospital.party,
             about=cast.ana.party,
-            readers=[cast.clinic.party],
         )
         made = _sent(receipt)
         self.documents = [
@@ -206,27 +214,20 @@ class Journey:
         story.scene("Reading: what she may, and not what she may not")
         ordinary = self._first(sensitive=False)
         allowed = self._request(ordinary, Purpose.TREAT)
-        content = cast.clinic.care.records.read(
-            ordinary.record.id,
-            as_=cast.doctor.party,
-            purpose=Purpose.TREAT,
-            capacity=cast.clinic.party,
-            jurisdiction=SWITZERLAND,
-        )
+        content = cast.doctor.care.records.read(ordinary.record.id)
         if content != ordinary.resource.raw:
             raise SealedDamaged("what was opened is not what was sealed")
         self.read_bytes = len(content)
         story.step(
-            f"Dr Roe asks for {_article(ordinary.what)} for treatment: allowed ({_words(allowed.because)}); "
-            f"{len(content):,} bytes open, byte for byte what was sealed."
+            f"Dr Roe signs a request for {_article(ordinary.what)}: allowed ({_words(allowed.because)}). First comes the "
+            f"hospital's receipt, then the key; {len(content):,} bytes open, byte for byte what was sealed."
         )
         hidden = self._first(sensitive=True)
         if hidden is not None:
             refused = self._request(hidden, Purpose.TREAT)
-            classes = ", ".join(sorted(item.word for item in refused.denied))
             story.refused(
-                f"Dr Roe asks for {_article(hidden.what)} with a sensitive class: refused.",
-                f"{_words(refused.because)}: {classes}",
+                f"Dr Roe asks for {_article(hidden.what)} with a sensitive class: refused, without a word about whose.",
+                _words(refused.because),
             )
         research = self._request(ordinary, Purpose.HRESCH)
         story.refused(
@@ -239,14 +240,19 @@ class Journey:
         )
         story.attack(
             "A thief swaps the sealed bytes for those of another record.",
-            lambda: attacks.swap_ciphertext(cast.clinic, self.documents[0].record, self.documents[-1].record),
+            lambda: attacks.swap_ciphertext(cast.hospital, self.documents[0].record, self.documents[-1].record),
             SealedDamaged,
             StorageError,
+        )
+        story.attack(
+            "A thief hands out the hospital's answer under a receipt of its own.",
+            lambda: attacks.forge_receipt(cast.thief, cast.doctor, *self._asked(ordinary, Purpose.TREAT)),
+            ReceiptRefused,
         )
         self._anchor_log()
         story.attack(
             "The hospital turns a refusal in its log into nothing, after the anchor.",
-            lambda: attacks.edit_log(cast.hospital, self.book),
+            lambda: attacks.edit_log(self.custodian),
             errors.InputError,
         )
 
@@ -278,6 +284,8 @@ class Journey:
             f"Dr Roe breaks the glass: unconscious patient. It lasts {hours} hours and everybody sees it.", opened
         )
         within = self._request(hidden, Purpose.ETREAT)
+        if cast.doctor.care.records.read(hidden.record.id) != hidden.resource.raw:
+            raise SealedDamaged("what was opened is not what was sealed")
         story.step(f"Now the sensitive record opens: {_words(within.because)}.")
         genome = self._decide(frozenset({DataClass.GENOMICS}), Purpose.ETREAT)
         story.refused("Genetic data stay closed.", _words(genome.because))
@@ -321,7 +329,7 @@ class Journey:
         state = cast.hospital.care.records.status(victim.record.id)
         if state.status is not RecordStatus.SHREDDED:
             raise SealedDamaged("the chain does not say that the record was shredded")
-        for who, name in ((cast.clinic, "The clinic"), (cast.hospital, "Even the hospital")):
+        for who, name in ((cast.doctor, "Dr Roe"), (cast.hospital, "Even the hospital")):
             story.attack(
                 f"{name} opens the shredded record.",
                 lambda who=who: who.care.records.read(victim.record.id),  # type: ignore[misc]
@@ -338,10 +346,11 @@ class Journey:
         self._anchor_log()
         seen = outsider_view(self.care, self.cast)
         self.story.facts["outsider"] = seen
+        entries = list(self.custodian.book.about(self.cast.ana.party.address))
         self.story.facts["patient"] = {
             "records": len(self.documents),
-            "accesses": len(self.book.entries),
-            "denied": sum(1 for entry in self.book.entries if not entry.allowed),
+            "accesses": len(entries),
+            "denied": sum(1 for entry in entries if not entry.allowed),
         }
 
     # WHAT SCENES USE
@@ -389,31 +398,34 @@ class Journey:
             author=cast.hospital.party,
         )
 
-    def _request(self, document: Document, purpose: Purpose) -> Decision:
-        """Decide as the hospital would before releasing anything, and write it into its log, denials alike."""
-        answer = self._decide(document.classes, purpose)
-        self.book.add(
+    def _asked(self, document: Document, purpose: Purpose) -> tuple[Answer, SignedRequest]:
+        """Let the doctor sign a request for the clinic, and the hospital answer it."""
+        cast = self.cast
+        request = cast.doctor.care.records.request(
             document.record.id,
-            patient=self.cast.ana.party,
-            actor=self.cast.doctor.party,
+            custodian=cast.hospital.party,
             purpose=purpose,
-            basis=answer.basis,  # type: ignore[arg-type]
-            allowed=answer.allowed,
-            at=self.cast.hospital.care.consents.now(),
+            capacity=cast.clinic.party,
+            jurisdiction=SWITZERLAND,
         )
-        return answer
+        return self.custodian.answer(request), request
+
+    def _request(self, document: Document, purpose: Purpose) -> Received:
+        """Ask as the doctor, and take in what the hospital answers."""
+        return self.cast.doctor.care.records.receive(*self._asked(document, purpose))
 
     def _anchor_log(self) -> None:
-        done = int(self.care.records.log_of(self.cast.hospital.party)["lastEntry"])
-        fresh: Sequence[AccessEntry] = self.book.entries[done:]
-        if not fresh:
+        receipt = self.custodian.anchor()
+        if receipt is None:
             return
-        receipt = _sent(self.cast.hospital.care.records.anchor_log(self.cast.hospital.party, fresh))
-        refused = sum(1 for entry in fresh if not entry.allowed)
+        made = _sent(receipt)
+        part = made.value
+        entries = [self.custodian.book.entry(number) for number in range(part.first, part.last + 1)]
+        refused = sum(1 for entry in entries if not entry.allowed)
         self.story.step(
-            f"The hospital anchors entries {fresh[0].entry} to {fresh[-1].entry} of its access log, "
-            f"{refused} refusals among them.",
-            receipt,
+            f"The hospital anchors entries {part.first} to {part.last} of its access log, {refused} refusals among "
+            "them.",
+            made,
         )
 
 

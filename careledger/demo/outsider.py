@@ -24,6 +24,7 @@ MEANINGS: Mapping[str, str] = {
     "LogAnchored": "A custodian's access log went on by so many entries.",
     "PartnerNumbered": "A short number for an accredited party.",
     "PrivacyOfficerNamed": "Who reviews a clinic's emergencies.",
+    "ReceiptKeyNamed": "A custodian says which account signs its access receipts.",
     "RecordStatusChanged": "A hospital says that keys of a record were destroyed, and on what legal basis.",
     "StandingDenialSet": "A pseudonym denies classes to everybody, or even in emergencies.",
 }
