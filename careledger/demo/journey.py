@@ -219,8 +219,8 @@ class Journey:
             raise SealedDamaged("what was opened is not what was sealed")
         self.read_bytes = len(content)
         story.step(
-            f"Dr Roe signs a request for {_article(ordinary.what)}: allowed ({_words(allowed.because)}). First comes the "
-            f"hospital's receipt, then the key; {len(content):,} bytes open, byte for byte what was sealed."
+            f"Dr Roe signs a request for {_article(ordinary.what)}: allowed ({_words(allowed.because)}). First comes "
+            f"the hospital's receipt, then the key; {len(content):,} bytes open, byte for byte what was sealed."
         )
         hidden = self._first(sensitive=True)
         if hidden is not None:
