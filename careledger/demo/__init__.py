@@ -1,6 +1,6 @@
 """``careledger demo``: the first journey, played on a local chain with real files and real attacks.
 
-``story`` is how a journey is told · ``cast`` who plays · ``journey`` the scenes · ``attacks`` what somebody without the
+``story`` is how a journey is told · ``cast`` who plays · ``journey`` and ``people`` the scenes · ``attacks`` what somebody without the
 key tries · ``outsider`` what a stranger saw beside what it meant.
 """
 

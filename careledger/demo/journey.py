@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 from careledger import errors
 from careledger.chain.signers import Signer
@@ -15,7 +14,6 @@ from careledger.codes import (
     EmergencyReason,
     LegalBasis,
     Purpose,
-    Reason,
     RecordStatus,
     Role,
     StatusReason,
@@ -23,8 +21,10 @@ from careledger.codes import (
 )
 from careledger.custodian import Custodian
 from careledger.demo import attacks
-from careledger.demo.cast import SWITZERLAND, Cast, Player, assemble
+from careledger.demo.cast import SWITZERLAND, Cast, assemble
 from careledger.demo.outsider import outsider_view
+from careledger.demo.people import WithoutKeys
+from careledger.demo.scenes import Scenes, article, sent, words
 from careledger.demo.story import Story
 from careledger.errors import (
     FormatError,
@@ -39,9 +39,7 @@ from careledger.resources.access_requests import SignedRequest
 from careledger.resources.answers import Answer
 from careledger.resources.record_requests import Received
 from careledger.resources.record_types import SealedRecord, ToSeal
-from careledger.values import Decision, Prepared, Receipt
-
-T = TypeVar("T")
+from careledger.values import Decision
 
 __all__ = ["Document", "Journey", "play"]
 
@@ -81,17 +79,21 @@ def play(
     journey.consent()
     journey.read()
     journey.emergency()
+    without = WithoutKeys(care, story, journey.cast)
+    without.held()
+    without.unknown()
     journey.revoke()
     journey.shred()
     journey.account()
     return journey
 
 
-class Journey:
+class Journey(Scenes):
     """The scenes, in order; each uses what the one before left."""
 
     def __init__(self, care: CareLedger, story: Story, cast: Cast, patient: Path) -> None:
-        self.care, self.story, self.cast, self.patient = care, story, cast, patient
+        super().__init__(care, story, cast)
+        self.patient = patient
         self.documents: list[Document] = []
         self.custodian = Custodian(cast.hospital.care, cast.hospital.party)
         self.read_bytes = 0
@@ -107,12 +109,14 @@ class Journey:
             f"A suite of {len(suite.listings)} contracts stands on chain {suite.chain_id}, release {suite.release}, "
             f"{'unmodified' if suite.unmodified else 'MODIFIED'}."
         )
-        admitted = [self._admit(role) for role in (Role.PROVIDER, Role.PRACTITIONER)]
-        story.step("Governance admits the medical board as accreditor.", admitted[0], also=admitted[1].gas)
+        admitted = [self._admit(role) for role in (Role.PROVIDER, Role.PRACTITIONER, Role.STEWARD)]
+        also = sum(item.gas for item in admitted[1:])
+        story.step("Governance admits the medical board as accreditor.", admitted[0], also=also)
         for who, role, name in (
             (cast.hospital, Role.PROVIDER, "hospital"),
             (cast.clinic, Role.PROVIDER, "clinic"),
             (cast.doctor, Role.PRACTITIONER, "doctor"),
+            (cast.hospital, Role.STEWARD, "hospital as steward of patients without keys"),
         ):
             story.step(f"The board accredits the {name}; both sign, a relayer carries it.", self._accredit(who, role))
         offer = cast.clinic.care.participants.offer_affiliation(
@@ -120,7 +124,7 @@ class Journey:
         )
         story.step(
             "Clinic and doctor sign that she works there.",
-            _sent(
+            sent(
                 cast.relayer.care.participants.affiliate(
                     offer,
                     organisation=offer.signed_by(cast.clinic.signer),
@@ -128,7 +132,7 @@ class Journey:
                 )
             ),
         )
-        named = _sent(cast.clinic.care.emergencies.name_privacy_officer(cast.clinic.party, officer=cast.officer.party))
+        named = sent(cast.clinic.care.emergencies.name_privacy_officer(cast.clinic.party, officer=cast.officer.party))
         story.step("The clinic names its privacy officer.", named)
         story.attack(
             "A thief issues itself a doctor's credential.",
@@ -144,7 +148,7 @@ class Journey:
         hospital = cast.hospital
         story.step(
             "The hospital names the account it signs access receipts with, for ever.",
-            _sent(hospital.care.records.name_receipt_key(hospital.party, signer=hospital.signer.address)),
+            sent(hospital.care.records.name_receipt_key(hospital.party, signer=hospital.signer.address)),
         )
 
     def seal(self) -> None:
@@ -165,7 +169,7 @@ class Journey:
             author=cast.hospital.party,
             about=cast.ana.party,
         )
-        made = _sent(receipt)
+        made = sent(receipt)
         self.documents = [
             Document(item, frozenset(item.data_classes), record)
             for item, record in zip(records, made.value, strict=True)
@@ -200,7 +204,7 @@ class Journey:
             lambda: cast.thief.care.consents.grant(terms.signed_by(cast.thief.signer), key="in-her-name"),
             errors.Module_NotSignedBy,
         )
-        granted = _sent(cast.relayer.care.consents.grant(signed))
+        granted = sent(cast.relayer.care.consents.grant(signed))
         story.step("Ana signs; a relayer carries it. Her account holds no ether and never sends.", granted)
         story.attack(
             "The relayer's copy of the signature is carried once more.",
@@ -219,19 +223,19 @@ class Journey:
             raise SealedDamaged("what was opened is not what was sealed")
         self.read_bytes = len(content)
         story.step(
-            f"Dr Roe signs a request for {_article(ordinary.what)}: allowed ({_words(allowed.because)}). First comes "
+            f"Dr Roe signs a request for {article(ordinary.what)}: allowed ({words(allowed.because)}). First comes "
             f"the hospital's receipt, then the key; {len(content):,} bytes open, byte for byte what was sealed."
         )
         hidden = self._first(sensitive=True)
         if hidden is not None:
             refused = self._request(hidden, Purpose.TREAT)
             story.refused(
-                f"Dr Roe asks for {_article(hidden.what)} with a sensitive class: refused, without a word about whose.",
-                _words(refused.because),
+                f"Dr Roe asks for {article(hidden.what)} with a sensitive class: refused, without a word about whose.",
+                words(refused.because),
             )
         research = self._request(ordinary, Purpose.HRESCH)
         story.refused(
-            "The same record, asked for research: refused. One consent, one purpose.", _words(research.because)
+            "The same record, asked for research: refused. One consent, one purpose.", words(research.because)
         )
         story.attack(
             "A thief with the store in hand opens the sealed file with its own key.",
@@ -265,12 +269,12 @@ class Journey:
         )
         story.step(
             "Ana signs that genetic data stay closed even in an emergency.",
-            _sent(cast.relayer.care.consents.deny_signed(denial.signed_by(cast.ana.signer))),
+            sent(cast.relayer.care.consents.deny_signed(denial.signed_by(cast.ana.signer))),
         )
         hidden = self._first(sensitive=True) or self._first(sensitive=False)
         before = self._request(hidden, Purpose.ETREAT)
-        story.refused("Dr Roe asks for emergency treatment, without breaking the glass.", _words(before.because))
-        opened = _sent(
+        story.refused("Dr Roe asks for emergency treatment, without breaking the glass.", words(before.because))
+        opened = sent(
             cast.doctor.care.emergencies.open(
                 cast.ana.party,
                 practitioner=cast.doctor.party,
@@ -286,9 +290,9 @@ class Journey:
         within = self._request(hidden, Purpose.ETREAT)
         if cast.doctor.care.records.read(hidden.record.id) != hidden.resource.raw:
             raise SealedDamaged("what was opened is not what was sealed")
-        story.step(f"Now the sensitive record opens: {_words(within.because)}.")
+        story.step(f"Now the sensitive record opens: {words(within.because)}.")
         genome = self._decide(frozenset({DataClass.GENOMICS}), Purpose.ETREAT)
-        story.refused("Genetic data stay closed.", _words(genome.because))
+        story.refused("Genetic data stay closed.", words(genome.because))
         story.attack(
             "Dr Roe reviews her own emergency.",
             lambda: cast.doctor.care.emergencies.review(opened.value, verdict=Verdict.JUSTIFIED, evidence=b"mine"),
@@ -297,7 +301,7 @@ class Journey:
         reviewed = cast.officer.care.emergencies.review(
             opened.value, verdict=Verdict.JUSTIFIED, evidence=b"chart reviewed"
         )
-        story.step("The privacy officer reviews it in time: justified.", _sent(reviewed))
+        story.step("The privacy officer reviews it in time: justified.", sent(reviewed))
 
     def revoke(self) -> None:
         """The patient ends her consent."""
@@ -306,10 +310,10 @@ class Journey:
         ending = cast.clinic.care.consents.draft_revocation(cast.ana.party, to=cast.clinic.party, purpose=Purpose.TREAT)
         story.step(
             "Ana signs the end of her consent; a relayer carries it.",
-            _sent(cast.relayer.care.consents.revoke_signed(ending.signed_by(cast.ana.signer))),
+            sent(cast.relayer.care.consents.revoke_signed(ending.signed_by(cast.ana.signer))),
         )
         refused = self._request(self._first(sensitive=False), Purpose.TREAT)
-        story.refused("Dr Roe asks again: refused.", _words(refused.because))
+        story.refused("Dr Roe asks again: refused.", words(refused.because))
         left = cast.relayer.care.participants.end_affiliation
         story.attack(
             "A relayer ends the doctor's affiliation.",
@@ -322,7 +326,7 @@ class Journey:
         cast, story = self.cast, self.story
         story.scene("Shredding: nobody can open it again")
         victim = self._first(sensitive=True) or self._first(sensitive=False)
-        receipt = _sent(cast.hospital.care.records.shred(victim.record.id, basis=LegalBasis.PATIENT_REQUEST))
+        receipt = sent(cast.hospital.care.records.shred(victim.record.id, basis=LegalBasis.PATIENT_REQUEST))
         story.step(
             "At Ana's request the hospital destroys every wrap, the salt and the sealed bytes, and states it.", receipt
         )
@@ -354,27 +358,6 @@ class Journey:
         }
 
     # WHAT SCENES USE
-
-    def _admit(self, role: Role) -> Receipt[Any]:
-        cast = self.cast
-        return _sent(
-            cast.governor.care.participants.admit_accreditor(cast.board.party, role=role, jurisdiction=SWITZERLAND)
-        )
-
-    def _accredit(self, who: Player, role: Role) -> Receipt[Any]:
-        cast = self.cast
-        offer = cast.board.care.participants.offer_credential(
-            who.party, issuer=cast.board.party, role=role, jurisdiction=SWITZERLAND, evidence=b"register extract"
-        )
-        return _sent(
-            cast.relayer.care.participants.issue_credential(
-                offer, issuer=offer.signed_by(cast.board.signer), subject=offer.signed_by(who.signer)
-            )
-        )
-
-    def _publish(self, who: Player) -> Receipt[Any]:
-        assert who.opener is not None  # noqa: S101 - the cast gives these players one
-        return _sent(who.care.participants.publish_key(who.opener, subject=who.party))
 
     def _first(self, *, sensitive: bool) -> Document:
         """Return the first document with, or without, a sensitive class; the first at all where there is none."""
@@ -418,7 +401,7 @@ class Journey:
         receipt = self.custodian.anchor()
         if receipt is None:
             return
-        made = _sent(receipt)
+        made = sent(receipt)
         part = made.value
         entries = [self.custodian.book.entry(number) for number in range(part.first, part.last + 1)]
         refused = sum(1 for entry in entries if not entry.allowed)
@@ -427,19 +410,3 @@ class Journey:
             "them.",
             made,
         )
-
-
-def _sent(receipt: Receipt[T] | Prepared) -> Receipt[T]:
-    """Return a receipt as one; the demo never asks for a dry run."""
-    if not isinstance(receipt, Receipt):
-        raise TypeError("a dry run is no receipt")
-    return receipt
-
-
-def _words(code: object) -> str:
-    """Return a reason as words."""
-    return code.name.lower().replace("_", " ") if isinstance(code, Reason) else str(code)
-
-
-def _article(noun: str) -> str:
-    return f"an {noun}" if noun[:1] in "AEIOU" else f"a {noun}"

@@ -52,7 +52,8 @@ def test_demo__json__one_object_with_scenes_steps_and_gas(cli: Cli, place: Path)
     assert result.code == 0, result.err
     story = result.json
     assert [scene["title"].split(":")[0] for scene in story["scenes"]] == [
-        "Accreditation", "Sealed records", "Consent", "Reading", "Break-glass", "Revocation", "Shredding",
+        "Accreditation", "Sealed records", "Consent", "Reading", "Break-glass", "Held", "Unknown", "Revocation",
+        "Shredding",
     ]  # fmt: skip
     for scene in story["scenes"]:
         steps = scene["steps"]
