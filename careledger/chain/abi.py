@@ -194,6 +194,10 @@ class Artifact:
         except KeyError:
             raise NotFound(f"{self.name} has no function {name}") from None
 
+    def selector_of(self, name: str) -> bytes:
+        """Return the four bytes that calls of a function begin with."""
+        return selector(_signature(self.function(name)))
+
     def encode_call(self, name: str, *args: Any) -> bytes:
         """Return calldata: the selector and the arguments; structs as mappings, dataclasses or sequences.
 

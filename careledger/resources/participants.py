@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from careledger.chain.signers import Signer
 from careledger.chain.typed import TypedData
 from careledger.codes import Will
-from careledger.errors import InputError
-from careledger.privacy.commitments import new_salt
-from careledger.privacy.merkle import StandardTree
-from careledger.redact import Secret
+from careledger.errors import NotFound
 from careledger.resources.base import SignedTerms, Terms, address_of
-from careledger.resources.credentials import DAY, OFFER_DAYS, Credentials
+from careledger.resources.credentials import OFFER_DAYS, Credentials
+from careledger.resources.guardian_sets import NO_GUARDIANS, GuardianSet, GuardiansState, RecoveryState
 from careledger.resources.held import HeldAccount
 from careledger.values import (
     Address,
@@ -22,59 +18,12 @@ from careledger.values import (
     Prepared,
     Receipt,
     Wait,
+    bytes32,
 )  # fmt: skip
 
 __all__ = ["GuardianSet", "HeldAccount", "Participants"]
 
 _APPROVAL = (("subject", "address"), ("newController", "address"), ("recoveries", "uint16"), ("deadline", "uint40"))
-
-
-@dataclass(frozen=True)
-class GuardianSet:
-    """Who can give an account back: guardians under a salted root, named only when they act."""
-
-    guardians: tuple[Address, ...]
-    salts: tuple[Secret, ...]
-    quorum: int
-    larger_quorum: int
-    wait_seconds: int
-
-    @classmethod
-    def of(
-        cls, guardians: Sequence[PartyRef], *, quorum: int, larger_quorum: int | None = None, wait_days: int = 3
-    ) -> GuardianSet:
-        """Make a set with fresh salts; the larger quorum is everybody when not given."""
-        if not 0 < quorum <= (larger_quorum or len(guardians)) <= len(guardians) <= 16:
-            raise InputError(
-                f"{quorum} of {len(guardians)} guardians is not a quorum", fix="Name 1 to 16 guardians, quorum within."
-            )
-        salts = tuple(new_salt() for _ in guardians)
-        accounts = tuple(address_of(item) for item in guardians)
-        return cls(accounts, salts, quorum, larger_quorum or len(guardians), wait_days * DAY)
-
-    @property
-    def tree(self) -> StandardTree:
-        """The tree over (index, guardian, salt)."""
-        rows = [[i, a, s.reveal()] for i, (a, s) in enumerate(zip(self.guardians, self.salts, strict=True))]
-        return StandardTree(rows, types=["uint8", "address", "bytes32"])
-
-    @property
-    def call(self) -> dict[str, Any]:
-        """The terms as the contract takes them."""
-        return {
-            "root": self.tree.root, "quorum": self.quorum, "largerQuorum": self.larger_quorum,
-            "waitSeconds": self.wait_seconds,
-        }  # fmt: skip
-
-    def proof(self, index: int) -> dict[str, Any]:
-        """The proof that guardian ``index`` is one."""
-        return {
-            "guardian": self.guardians[index], "index": index, "salt": self.salts[index].reveal(),
-            "path": self.tree.proof(index),
-        }  # fmt: skip
-
-
-NO_GUARDIANS = {"root": bytes(32), "quorum": 0, "largerQuorum": 0, "waitSeconds": 0}
 
 
 class Participants(Credentials):
@@ -163,3 +112,55 @@ class Participants(Credentials):
             "executeRecovery", address_of(subject), to, guardians.call, value=lambda _: to, key=key, wait=wait,
             dry_run=dry_run, entry=False,
         )  # fmt: skip
+
+    def endorse_recovery(
+        self, subject: PartyRef, *, to: Address, accreditor: PartyRef, jurisdiction: int, key: str | None = None,
+        wait: Wait = "included", dry_run: bool = False,
+    ) -> Receipt[None] | Prepared:  # fmt: skip
+        """Add an accreditor's word to a quorum that met an objection; as an accreditor of stewards.
+
+        Raises:
+            ParticipantRegistry_NotAccreditor: It is not admitted for stewards there.
+            ParticipantRegistry_NotReady: There is no quorum yet, or nobody objected.
+        """
+        return self._write(
+            "endorseRecovery", address_of(subject), to, address_of(accreditor), jurisdiction, value=lambda _: None,
+            key=key, wait=wait, dry_run=dry_run, entry=False,
+        )  # fmt: skip
+
+    # WHERE IT STANDS
+
+    def recovery(self, subject: PartyRef, *, to: Address) -> RecoveryState:
+        """Return a proposal to give a subject a new controller, as it stands.
+
+        Raises:
+            NotFound: Nobody has approved one.
+        """
+        found = self._read("recoveryOf", address_of(subject), to)
+        data = found["recovery"]
+        if not int(data["begunAt"]):
+            raise NotFound(f"nobody has approved {to} for {subject.address}", fix="See participants.recoveries().")
+        return RecoveryState(
+            bytes32(found["recoveryId"]), subject, to, bytes32(data["guardians"]), int(data["approvals"]),
+            int(data["count"]), bool(data["objected"]), bool(data["endorsed"]), int(data["recoveries"]),
+            int(data["begunAt"]), int(data["quorumAt"]), int(data["readyAt"]),
+        )  # fmt: skip
+
+    def recoveries(self, subject: PartyRef, *, running: bool = True) -> list[RecoveryState]:
+        """Return proposals for a subject from the index: who watches its account learns here of one it did not want.
+
+        Args:
+            subject: The account.
+            running: Only those that can still be carried out.
+        """
+        where = {"subject": address_of(subject)}
+        events = self._care.sync().list("ParticipantRegistry.RecoveryApproved", where=where)
+        wanted = dict.fromkeys(Address(event.args["newController"]) for event in events)
+        found = [self.recovery(subject, to=to) for to in wanted]
+        life, now = int(self._read("accountOf", address_of(subject))["recoveries"]), self.now()
+        return [item for item in found if not running or not item.is_void(recoveries=life, now=now)]
+
+    def guardians_of(self, subject: PartyRef) -> GuardiansState:
+        """Return the commitments to who can give an account back: in force, and next where a change is waiting."""
+        found = self._read("guardiansOf", address_of(subject))
+        return GuardiansState(bytes32(found["inForce"]), bytes32(found["next"]), int(found["inForceAt"]))
