@@ -6,6 +6,7 @@ Before: ``invite``, ``answer``, ``accept``, ``guard``, ``keep_sheet``. After a l
 
 from careledger.recovery.afterwards import Left, changed_since, objections, openers, remaining, settle, unwanted
 from careledger.recovery.ceremony import Ceremony, Recovering
+from careledger.recovery.finding import find_accounts
 from careledger.recovery.guarding import Guarding, accept, answer, guard, invite, keep_sheet
 from careledger.recovery.kits import Kit, Sheet, Ward
 from careledger.recovery.papers import Answer, Invitation
@@ -32,6 +33,7 @@ __all__ = [
     "carry",
     "carry_all",
     "changed_since",
+    "find_accounts",
     "guard",
     "invite",
     "keep_sheet",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from careledger.chain.abi import artifacts
 from careledger.chain.calls import Call
+from careledger.chain.tray import moment
 from careledger.chain.typed import TypedData
 from careledger.errors import ContractError, FormatError, InputError, Pending
 from careledger.recovery.papers import broken, read
@@ -41,8 +42,7 @@ _CARRIED: Final = (
 
 def spread(count: int, *, start: int, hours: float = SPREAD_HOURS) -> list[int]:
     """Return random times for so many acts, each for itself uniformly within some hours from a start; in seconds."""
-    width = int(hours * 3_600)
-    return [start + (secrets.randbelow(width) if width else 0) for _ in range(count)]
+    return [moment(start, within_days=hours / 24) if hours > 0 else start for _ in range(count)]
 
 
 @dataclass(frozen=True)
