@@ -8,17 +8,18 @@
 
 from __future__ import annotations
 
-from careledger.custodian.anchoring import Anchoring, Omission
-from careledger.custodian.answering import Answering
+from careledger.custodian.accounts import Accounts
+from careledger.custodian.anchoring import Omission
 
 __all__ = ["Custodian", "Omission"]
 
 
-class Custodian(Answering, Anchoring):
+class Custodian(Accounts):
     """Whoever holds sealed records, as its own program: one object for one log.
 
     Safe to use from several threads and processes on one folder. Entries are answered with ``answer``, anchored with
-    ``anchor`` before ``due`` runs out; doubts are met with ``prove``, reported omissions with ``answer_omissions``.
+    ``anchor`` before ``due`` runs out; doubts are met with ``prove``, reported omissions with ``answer_omissions``, a
+    patient's request with ``accounting``.
 
     Example:
         >>> custodian = Custodian(care, hospital, receipts=desk)  # doctest: +SKIP

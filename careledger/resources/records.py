@@ -15,7 +15,7 @@ from careledger.privacy.sealing import new_key
 from careledger.resources.base import address_of
 from careledger.resources.catalogue import Item
 from careledger.resources.content import Content, Source
-from careledger.resources.record_requests import RecordRequests
+from careledger.resources.record_accounting import RecordAccounting
 from careledger.resources.record_types import Reader, RecordState, SealedRecord, ToSeal, amendment
 from careledger.steps import step
 from careledger.values import PartyRef, Prepared, Receipt, RecordId, Wait, bytes32, to_hex
@@ -40,7 +40,7 @@ class _Job:
     """Asks the chain whether it would take the record, before anything is sealed."""
 
 
-class Records(RecordRequests):
+class Records(RecordAccounting):
     """Records of health data: what is in them stays off chain, sealed; what is on chain says nothing about anybody.
 
     Example:
