@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import builtins
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from careledger.codes import EmergencyReason, Verdict
+from careledger.codes import Basis, EmergencyReason, Verdict
 from careledger.errors import NotFound, Pending
+from careledger.resources.access_entries import AccessEntry
 from careledger.resources.base import Resource, address_of
-from careledger.values import ZERO_ADDRESS, Address, Bytes32, PartyRef, Prepared, Receipt, Wait, bytes32
+from careledger.values import ZERO_ADDRESS, Address, Bytes32, PartyRef, Prepared, Receipt, Wait, bytes32, plain
 
-__all__ = ["Emergencies", "Emergency", "EmergencyDesk"]
+__all__ = ["Emergencies", "Emergency", "EmergencyDesk", "WorkItem"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,26 @@ class EmergencyDesk:
     officer: Address | None
     overdue: int
     """Reviews missed; above zero no emergency is opened there."""
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """An emergency that somebody has to review, with what was read under it as far as it is known here."""
+
+    emergency: Emergency
+    standing: Literal["open", "due", "overdue"]
+    """``open``: access is open still; ``due``: it is over, and its review is to come; ``overdue``: that was missed."""
+    seconds: int
+    """Until the review is due; negative once its time is over."""
+    accesses: tuple[AccessEntry, ...] = field(default=(), repr=False)
+    """Releases on the basis of this emergency, oldest first."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every field; of each access its entry, record and time."""
+        told = [{"entry": e.entry, "record": e.record, "at": e.at} for e in self.accesses]
+        return {
+            "emergency": plain(self.emergency), "standing": self.standing, "seconds": self.seconds, "accesses": told
+        }  # fmt: skip
 
 
 class Emergencies(Resource):
@@ -138,17 +161,72 @@ class Emergencies(Resource):
         officer = Address(found["privacyOfficer"])
         return EmergencyDesk(None if officer == ZERO_ADDRESS else officer, int(found["overdue"]))
 
+    def find(self, emergency_id: Bytes32 | str) -> Emergency:
+        """Return an emergency by its id, from the index.
+
+        Raises:
+            NotFound: There is none.
+        """
+        event = self._care.sync().get("EmergencyRegistry.EmergencyOpened", emergencyId=bytes32(emergency_id))
+        return self._of(event.args)
+
+    def worklist(
+        self, organisation: PartyRef, *, accesses: Iterable[AccessEntry] | None = None
+    ) -> builtins.list[WorkItem]:
+        """Return the emergencies of an organisation that are still to be reviewed, the most urgent first.
+
+        Args:
+            organisation: Whose privacy officer asks.
+            accesses: Entries to look for readings in, such as a custodian's ``book.all()``; the receipts kept here when
+                not given, if there is an opener.
+        """
+        index, who = self._care.sync(), address_of(organisation)
+        done = {
+            event.args["emergencyId"]
+            for name in ("EmergencyReviewed", "EmergencyAppealed")
+            for event in index.list(f"EmergencyRegistry.{name}")
+        }
+        opened = [
+            event.args for event in index.list("EmergencyRegistry.EmergencyOpened")
+            if event.args["organisation"] == who and event.args["emergencyId"] not in done
+        ]  # fmt: skip
+        if accesses is None:
+            care = self._care
+            accesses = [kept.entry for kept in care.records.receipts()] if opened and care.opener else []
+        glass = [entry for entry in accesses if entry.allowed and entry.basis is Basis.BREAK_GLASS]
+        now = self.now()
+        found = [_work(self._of(args), glass, now) for args in opened]
+        return sorted(found, key=lambda item: item.emergency.review_due)
+
+    def _of(self, args: Mapping[str, Any]) -> Emergency:
+        """Return the emergency of an event, as it stands."""
+        people = PartyRef("person", args["patient"]), PartyRef("person", args["practitioner"])
+        return self.get(people[0], practitioner=people[1], number=int(args["number"]))
+
     def list(self, *, organisation: PartyRef | None = None, patient: PartyRef | None = None) -> list[Emergency]:
-        """Return emergencies from the index, each as it stands: an organisation's worklist, a patient's notices."""
+        """Return emergencies from the index, each as it stands: of an organisation, or a patient's notices."""
         where = {"patient": address_of(patient)} if patient else {}
         found = []
         for event in self._care.sync().list("EmergencyRegistry.EmergencyOpened", where=where):
             args = event.args
             if organisation and args["organisation"].lower() != organisation.address.lower():
                 continue
-            people = PartyRef("person", args["patient"]), PartyRef("person", args["practitioner"])
-            found.append(self.get(people[0], practitioner=people[1], number=int(args["number"])))
+            found.append(self._of(args))
         return found
+
+
+def _work(emergency: Emergency, entries: Iterable[AccessEntry], now: int) -> WorkItem:
+    """Return what is to be done about an emergency, with the entries that rest on it."""
+    e = emergency
+    mine = [
+        entry for entry in entries
+        if entry.actor == e.practitioner.address and e.opened_at <= entry.at <= e.until
+        and (entry.subject is None or entry.subject.patient == e.patient.address)
+    ]  # fmt: skip
+    standing: Literal["open", "due", "overdue"] = "due" if e.until <= now else "open"
+    if e.verdict is Verdict.OVERDUE or e.review_due <= now:
+        standing = "overdue"
+    return WorkItem(e, standing, e.review_due - now, tuple(sorted(mine, key=lambda entry: entry.at)))
 
 
 def _named(emergency: Emergency) -> tuple[Address, Address, int]:
