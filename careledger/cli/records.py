@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from careledger.cli import accountings, record_requests
 from careledger.cli.frame import Frame, verb
 from careledger.cli.parameters import address_of, bytes32_of, code_of
 from careledger.cli.views import minute
@@ -253,3 +254,6 @@ def log(
         frame.note(f"{found['lastEntry']} entries, {found['openOmissions']} open omissions.")
     if int(found["openOmissions"]):
         frame.no()
+
+
+app.registered_commands += record_requests.app.registered_commands + accountings.app.registered_commands

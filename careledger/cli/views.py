@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from careledger.values import PartyRef
 
 if TYPE_CHECKING:
+    from careledger.resources.access_entries import AccessEntry
     from careledger.resources.consent_types import Directive, RoleRef
     from careledger.resources.credentials import Credential
 
-__all__ = ["credential_row", "directive_row", "minute"]
+__all__ = ["access_row", "credential_row", "directive_row", "minute"]
 
 
 def minute(seconds: int) -> str:
@@ -50,4 +51,27 @@ def credential_row(found: Credential) -> dict[str, Any]:
         "in force": found.active,
         "until": minute(found.expires_at),
         "issuer": found.issuer,
+    }
+
+
+def access_row(entry: AccessEntry) -> dict[str, Any]:
+    """Return an entry of an access log as people read it; ``for`` is the organisation or role it was asked for."""
+    capacity = entry.acting.capacity
+    acting: str | None = None
+    if not isinstance(capacity, PartyRef):
+        acting = f"{capacity.role.word} in {capacity.jurisdiction}"
+    elif capacity.kind == "organisation":
+        acting = capacity.address
+    return {
+        "number": entry.own,
+        "at": minute(entry.at),
+        "actor": entry.actor,
+        "for": acting,
+        "purpose": entry.purpose.name,
+        "record": entry.record,
+        "outcome": "allowed" if entry.allowed else "denied",
+        "because": entry.reason.name,
+        "basis": entry.basis.name,
+        "entry": entry.entry,
+        "block": entry.block,
     }

@@ -79,10 +79,10 @@ class Receipts:
             db.execute("UPDATE receipts SET settled = 1 WHERE digest = ?", (kept.receipt.terms.typed.struct_hash,))
 
     def list(self, *, unsettled: bool = False) -> Iterator[KeptReceipt]:
-        """Yield what is kept, oldest first."""
+        """Yield what is kept, in the order it came."""
         where = "WHERE settled = 0" if unsettled else ""
         with self._book.db() as db:
-            query = f"SELECT digest, settled, sealed FROM receipts {where} ORDER BY issued_at, digest"  # noqa: S608
+            query = f"SELECT digest, settled, sealed FROM receipts {where} ORDER BY rowid"  # noqa: S608
             rows = db.execute(query).fetchall()
         for digest, settled, sealed in rows:
             found = orjson.loads(self._book.key.open(digest, sealed))
