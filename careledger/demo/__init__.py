@@ -1,7 +1,7 @@
 """``careledger demo``: the first journey, played on a local chain with real files and real attacks.
 
-``story`` is how a journey is told · ``cast`` who plays · ``journey`` and ``people`` the scenes · ``attacks`` what somebody without the
-key tries · ``outsider`` what a stranger saw beside what it meant.
+``story`` is how a journey is told · ``cast`` who plays · ``journey``, ``people``, ``lost`` the scenes, on ``scenes`` ·
+``attacks`` what somebody without the key tries · ``outsider`` what a stranger saw beside what it meant.
 """
 
 from careledger.demo.journey import play

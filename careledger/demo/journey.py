@@ -22,6 +22,7 @@ from careledger.codes import (
 from careledger.custodian import Custodian
 from careledger.demo import attacks
 from careledger.demo.cast import SWITZERLAND, Cast, assemble
+from careledger.demo.lost import LostPhone
 from careledger.demo.outsider import outsider_view
 from careledger.demo.people import WithoutKeys
 from careledger.demo.scenes import Scenes, article, sent, words
@@ -84,6 +85,7 @@ def play(
     without.unknown()
     journey.revoke()
     journey.shred()
+    LostPhone(care, story, journey.cast).play()
     journey.account()
     return journey
 
@@ -344,10 +346,10 @@ class Journey(Scenes):
             lambda: attacks.match_plaintext(victim),
             NotFound,
         )
+        self._anchor_log()
 
     def account(self) -> None:
         """What is on the chain is told: what a stranger saw, beside what it meant."""
-        self._anchor_log()
         seen = outsider_view(self.care, self.cast)
         self.story.facts["outsider"] = seen
         entries = list(self.custodian.book.about(self.cast.ana.party.address))

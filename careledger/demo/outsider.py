@@ -23,6 +23,7 @@ MEANINGS: Mapping[str, str] = {
     "EmergencyOpened": "A doctor broke the glass for a pseudonym, with a coded reason.",
     "EmergencyReviewed": "Somebody else judged it.",
     "EncryptionKeyPublished": "A key that records can be sealed to.",
+    "GuardiansChanged": "A pseudonym has people who can give it back; who they are, nobody can tell.",
     "HeldAccountClaimed": "Whoever it is has a key now; the steward's power is over.",
     "HeldAccountClosed": "An unknown patient became known; as whom, nobody can tell.",
     "HeldAccountOpened": "A hospital holds an account for somebody without a key.",
@@ -30,6 +31,9 @@ MEANINGS: Mapping[str, str] = {
     "PartnerNumbered": "A short number for an accredited party.",
     "PrivacyOfficerNamed": "Who reviews a clinic's emergencies.",
     "ReceiptKeyNamed": "A custodian says which account signs its access receipts.",
+    "RecoveryApproved": "An account nobody knows says that a pseudonym gets a new key.",
+    "RecoveryObjected": "Whoever has the key of a pseudonym says no; the wait doubles.",
+    "RecoveryReady": "Enough have said so; the wait begins.",
     "RecordStatusChanged": "A hospital says that keys of a record were destroyed, and on what legal basis.",
     "StandingDenialSet": "A pseudonym denies classes to everybody, or even in emergencies.",
 }

@@ -53,7 +53,7 @@ def test_demo__json__one_object_with_scenes_steps_and_gas(cli: Cli, place: Path)
     story = result.json
     assert [scene["title"].split(":")[0] for scene in story["scenes"]] == [
         "Accreditation", "Sealed records", "Consent", "Reading", "Break-glass", "Held", "Unknown", "Revocation",
-        "Shredding",
+        "Shredding", "Lost",
     ]  # fmt: skip
     for scene in story["scenes"]:
         steps = scene["steps"]

@@ -376,9 +376,9 @@ def test_records_open__terminal__shows_text_and_obeys_nothing(
 
 def test_records_log__parts_of_the_custodian__in_order(cli: Cli, people: People) -> None:
     lines = yes(cli("records", "log", people.hospital)).out.splitlines()
-    assert [line.split("\t")[:3] for line in lines] == [["1", "1", "3"], ["2", "4", "6"]]
+    assert [line.split("\t")[:3] for line in lines] == [["1", "1", "4"], ["2", "5", "7"]]
     found = yes(cli("records", "log", "--as", "hospital", "--json")).json
-    assert found["custodian"] == people.hospital and [part["first"] for part in found["parts"]] == [1, 4]
+    assert found["custodian"] == people.hospital and [part["first"] for part in found["parts"]] == [1, 5]
     assert yes(cli("records", "log", NOBODY)).out == ""
 
 

@@ -16,6 +16,7 @@ from careledger.chain.connection import Connection
 from careledger.chain.journal import Journal
 from careledger.chain.local import LocalChain
 from careledger.chain.sender import Call, Sender
+from careledger.chain.signers import KeySigner
 from careledger.errors import InputError, InsufficientFunds, NodeUnavailable, WrongChain
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,11 +54,20 @@ def test_helpers__on_either_engine__do_the_same(either: LocalChain, tmp_path: Pa
     either.on_revert.clear()
 
 
+def test_prepare__on_either_engine__of_an_account_without_money__says_what_it_would_cost(
+    either: LocalChain, tmp_path: Path
+) -> None:
+    signer = KeySigner(os.urandom(32))
+    journal = Journal(tmp_path / "moneyless.sqlite", scope=either.connection.scope, sender=signer.address)
+    head = either.connection.head()
+    assert Sender(either.connection, signer, journal).prepare(Call(either.accounts[1])).gas >= 21_000
+    assert either.connection.call(either.accounts[1], b"", sender=signer.address) == b""
+    assert (either.connection.head().hash, either.connection.balance(signer.address)) == (head.hash, 0)
+
+
 def test_submit__on_either_engine__given_no_money__insufficient_funds_and_nonce_given_back(
     either: LocalChain, tmp_path: Path
 ) -> None:
-    from careledger.chain.signers import KeySigner
-
     signer = KeySigner(os.urandom(32))
     journal = Journal(tmp_path / "poor.sqlite", scope=either.connection.scope, sender=signer.address)
     sender = Sender(either.connection, signer, journal)
