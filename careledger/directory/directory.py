@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import secrets
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from careledger.chain.signatures import is_signed_by
@@ -13,7 +15,7 @@ from careledger.directory.entries import Change, Entry, EntryKind, IdentityCheck
 from careledger.directory.opened import Opened
 from careledger.directory.pairing import PairingAnswer, PairingOffer
 from careledger.directory.sealed import Rows
-from careledger.errors import InputError, NotFound
+from careledger.errors import InputError, NotFound, NotPaired
 from careledger.privacy.openers import Recipient
 from careledger.resources.base import address_of
 from careledger.values import ZERO_ADDRESS, PartyRef, keccak, to_hex
@@ -200,6 +202,21 @@ class Directory(Opened):
         """Return the identifiers of whoever has an account now or had it before; empty for a stranger's."""
         with self._reading() as found:
             return [] if found is None else found[1].ids_of(address_of(account))
+
+    @contextlib.contextmanager
+    def finder(self) -> Iterator[Callable[[str, str], PartyRef | None]]:
+        """Yield what finds patients' accounts by system and value, for many questions at one moment: None for none."""
+        with self._reading() as found:
+
+            def find(system: str, value: str) -> PartyRef | None:
+                if found is None:
+                    return None
+                try:
+                    return found[1].entry(OutsideId.of(system, value)).party
+                except (InputError, NotPaired):  # what is no identifier is not paired either
+                    return None
+
+            yield find
 
     def history(
         self, *, system: str | None = None, value: str | None = None, kind: EntryKind | str = EntryKind.PATIENT,

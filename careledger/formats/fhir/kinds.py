@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from careledger.codes import DataClass as D
 from careledger.formats.fhir.model import Becomes as B
@@ -150,6 +151,29 @@ def subject_of(resource_type: str, tree: dict[str, Any], full_url: str | None) -
     return next(iter(_indirect(resource_type, tree)), None)
 
 
+def subject_given(resource_type: str, tree: dict[str, Any], reference: str | None) -> Iterator[Any]:
+    """Yield the Identifiers by which a resource itself says whom it is about.
+
+    They stand in the reference (a logical one, FHIR R4 section 2.3.0.2), in a contained Patient, or in a conditional
+    reference (``Patient?identifier=system|value``).
+    """
+    if resource_type in _SELF:
+        yield from _as_list(tree.get("identifier"))
+        return
+    for key in _SUBJECT_KEYS:
+        if key in tree and resource_type in _NOT_SUBJECT.get(key, {resource_type}):
+            for one in _as_list(tree[key]):
+                if isinstance(one, dict) and one.get("type") in (None, "Patient"):
+                    yield from _as_list(one.get("identifier"))
+    if reference is not None and reference.startswith("#"):
+        for one in _as_list(tree.get("contained")):
+            if isinstance(one, dict) and one.get("resourceType") == "Patient" and one.get("id") == reference[1:]:
+                yield from _as_list(one.get("identifier"))
+    if reference is not None and reference.startswith("Patient?identifier="):
+        system, _, value = unquote(reference.partition("=")[2].partition("&")[0]).partition("|")
+        yield {"system": system, "value": value}
+
+
 def has_hidden_subject(tree: dict[str, Any]) -> bool:
     """Whether the subject is given, but by an identifier or a name only, neither of which is shown."""
     return any(isinstance(tree.get(key), dict) and tree[key] for key in ("subject", "patient", "beneficiary"))
@@ -177,8 +201,12 @@ def _codes(concept: Any) -> Iterator[str]:
                 yield coding["code"]
 
 
+def _as_list(node: Any) -> list[Any]:
+    return node if isinstance(node, list) else [node]
+
+
 def _references(node: Any) -> Iterator[str]:
-    for one in node if isinstance(node, list) else [node]:
+    for one in _as_list(node):
         if isinstance(one, dict) and isinstance(one.get("reference"), str):
             yield one["reference"]
 

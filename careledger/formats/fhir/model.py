@@ -8,6 +8,7 @@ from typing import Literal
 
 from careledger.codes import DataClass
 from careledger.redact import PersonalText
+from careledger.values import PartyRef
 
 Reading = Literal["R4B model", "R5 model", "structural"]
 """How a resource was read: validated by a model of `fhir.resources`, or by its structure alone."""
@@ -48,6 +49,22 @@ class Identifier:
     """URI of the numbering system as written."""
     value: PersonalText
     """The identifier within it."""
+    use: str | None = None
+    """``usual``, ``official``, ``temp``, ``secondary``, ``old``: FHIR's IdentifierUse, as written."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a directory says of the patient whom a resource is about."""
+
+    party: PartyRef | None = field(repr=False)
+    """The patient's account; None where it is not known."""
+    reason: str
+    """Why it is not known, in words that name nobody; empty where it is."""
+    identifiers: tuple[Identifier, ...] = field(default=(), repr=False)
+    """What the file knows a patient by who is not known here: for the person at the desk, who pairs it."""
+    name: PersonalText | None = field(default=None, repr=False)
+    """That patient's name in the file: for the same eyes only."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +101,12 @@ class Resource:
     """``fullUrl`` of its Bundle entry."""
     identifiers: tuple[Identifier, ...] = field(default=(), repr=False)
     """Business identifiers."""
+    subject_identifiers: tuple[Identifier, ...] = field(default=(), repr=False)
+    """Identifiers that the resource itself gives for whom it is about, beside or instead of a reference."""
+    is_subject_hidden: bool = False
+    """Whether whom it is about is given, but by a name or an identifier only."""
+    match: Match | None = None
+    """What the directory says of the patient; None where none was asked, or the resource is about no patient."""
 
     @property
     def is_readable(self) -> bool:

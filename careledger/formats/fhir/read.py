@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 from careledger.codes import DataClass
 from careledger.errors import FormatError, NotFound
 from careledger.formats.fhir import kinds, models, sensitivity, sources, version
+from careledger.formats.fhir.match import Copy, PatientDirectory, Patients
 from careledger.formats.fhir.model import UNDECIDED, Becomes, Identifier, Resource
 from careledger.formats.fhir.split import MAX_VALUE, BundleEnd, Entry, Scanner, Slice
 from careledger.formats.fhir.strict import parse
@@ -40,13 +42,21 @@ class _Place:
     context: str | None = None
 
 
-def read(source: str | Path | BinaryIO, *, name: str = "", validate: bool = True) -> Iterator[Resource]:
+def read(
+    source: str | Path | BinaryIO,
+    *,
+    name: str = "",
+    validate: bool = True,
+    directory: PatientDirectory | None = None,
+) -> Iterator[Resource]:
     """Read every resource of a file, a folder or a stream.
 
     Args:
         source: A file of FHIR JSON or NDJSON (gzip as well), a folder of such files, or an open stream of bytes.
         name: What to call a stream; a name ending in ``.ndjson`` says how to read it.
         validate: Also validate each resource with a model of its version; without, every reading is structural.
+        directory: An organisation's directory, such as ``care.directory``: each resource then says in ``match`` whose
+            it is. The source is read twice, because a patient may stand behind what is about it.
 
     Yields:
         Each resource as soon as it was read; a Bundle after its entries. Something that is no resource, in an NDJSON
@@ -60,13 +70,25 @@ def read(source: str | Path | BinaryIO, *, name: str = "", validate: bool = True
         >>> for resource in read("seeds/patients/ana-beispiel.json"):
         ...     print(resource.resource_type, resource.becomes)  # doctest: +SKIP
     """
-    if not isinstance(source, (str, Path)):
-        label = name or str(getattr(source, "name", "stream"))
-        yield from _stream(sources.prepared(source, label), label, validate)
+    if directory is not None:
+        kept = nullcontext(source) if isinstance(source, (str, Path)) else closing(Copy(source))
+        with kept as again, directory.finder() as find:
+            patients = Patients(find)
+            note(again, patients, name=name)
+            yield from map(patients.matched, _each(again, name, validate))
         return
-    for path in sources.expand(source):
-        with sources.opened(path) as stream:
-            yield from _stream(stream, str(path), validate)
+    yield from _each(source, name, validate)
+
+
+def note(source: str | Path | Copy, patients: Patients, *, name: str = "") -> None:
+    """Look at the Patients of a source before it is read; what cannot be read is passed over, as far as that goes."""
+    every: Iterable[str | Path | Copy] = [source]
+    with suppress(NotFound):
+        every = [source] if isinstance(source, Copy) else list(sources.expand(source))
+    for one in every:
+        with suppress(NotFound, FormatError):
+            for resource in _each(one, name, False):
+                patients.note(resource)
 
 
 def patient_of(resources: str | Path | BinaryIO | Iterable[Resource]) -> Resource:
@@ -90,6 +112,19 @@ def patient_of(resources: str | Path | BinaryIO | Iterable[Resource]) -> Resourc
 
 
 # INTERNAL
+
+
+def _each(source: str | Path | BinaryIO | Copy, name: str, validate: bool) -> Iterator[Resource]:
+    if isinstance(source, Copy):
+        name = name or source.name
+        source = source.again()
+    if not isinstance(source, (str, Path)):
+        label = name or str(getattr(source, "name", "stream"))
+        yield from _stream(sources.prepared(source, label), label, validate)
+        return
+    for path in sources.expand(source):
+        with sources.opened(path) as stream:
+            yield from _stream(stream, str(path), validate)
 
 
 def _stream(stream: BinaryIO, label: str, validate: bool) -> Iterator[Resource]:
@@ -244,6 +279,7 @@ def _resource(piece: Slice, tree: Any, place: _Place, full_url: str | None = Non
     found = version.decide(tree, place.context)
     subject = kinds.subject_of(name, tree, full_url)
     classes, matched = _classes(kind, name, tree)
+    hidden = subject is None and kinds.has_hidden_subject(tree)
     own_id = tree.get("id")
     return Resource(
         source=place.source,
@@ -254,13 +290,15 @@ def _resource(piece: Slice, tree: Any, place: _Place, full_url: str | None = Non
         subject=subject,
         becomes=kind.becomes,
         data_classes=classes,
-        reason=_reason(kind, matched, found, hidden=subject is None and kinds.has_hidden_subject(tree)),
+        reason=_reason(kind, matched, found, hidden=hidden),
         reading=models.validate(piece.raw, name, found) if place.validate and piece.raw else "structural",
         raw=piece.raw,
         span=(place.offset + piece.offset, len(piece.raw)),
         id=own_id if isinstance(own_id, str) else None,
         full_url=full_url,
         identifiers=tuple(_identifiers(tree.get("identifier"))),
+        subject_identifiers=tuple(_identifiers([*kinds.subject_given(name, tree, subject)])),
+        is_subject_hidden=hidden,
     )
 
 
@@ -298,8 +336,8 @@ def _reason(kind: kinds.Kind, matched: set[sensitivity.Match], found: str | None
 def _identifiers(node: Any) -> Iterator[Identifier]:
     for one in node if isinstance(node, list) else [node]:
         if isinstance(one, dict) and isinstance(one.get("value"), str):
-            system = one.get("system")
-            yield Identifier(system if isinstance(system, str) else None, PersonalText(one["value"]))
+            system, use = (each if isinstance(each, str) else None for each in (one.get("system"), one.get("use")))
+            yield Identifier(system, PersonalText(one["value"]), use)
 
 
 def _nothing(place: _Place, reason: str, piece: Slice) -> Resource:
