@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from careledger.codes import Role
 from careledger.errors import FormatError, InputError, Misuse, NotFound
+from careledger.redact import Secret
 from careledger.text import did_you_mean, shown
 
 if TYPE_CHECKING:
     from careledger.chain.signers import Signer
     from careledger.privacy.openers import SeedOpener
+    from careledger.privacy.pseudonyms import Wallet
 
 __all__ = ["Profile", "check_name", "choose", "load", "names", "save"]
 
@@ -72,6 +74,23 @@ class Profile:
                 f"profile {self.name} cannot open sealed files", fix="Give it one: careledger profile create --opener."
             )
         return from_keystore(self.opener, find_password(None, f"Password of {self.opener.name}: "))
+
+    def wallet(self) -> Wallet:
+        """Return the wallet of the profile's words, which derives an account for each relation.
+
+        Raises:
+            InputError: The profile has no mnemonic.
+            KeyMaterialError: Its file or the words do not serve.
+        """
+        from careledger.chain.keyfiles import read_private_file
+        from careledger.privacy.pseudonyms import Wallet
+
+        if self.mnemonic is None:
+            raise InputError(
+                f"profile {self.name} has no wallet", why="A wallet derives its accounts from a mnemonic.",
+                fix="Give it one: careledger profile create --mnemonic.",
+            )  # fmt: skip
+        return Wallet.from_mnemonic(Secret(read_private_file(self.mnemonic), "mnemonic"))
 
     def to_json(self) -> dict[str, Any]:
         """Return every field; they are names and paths, no keys."""

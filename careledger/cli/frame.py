@@ -68,6 +68,7 @@ _WRITE: Final = {
     "wait": (str | None, _option("--wait", help="Until sent, included or final.", metavar="STAGE"), None),
     "yes": (bool, _option("--yes", help="Do not ask; on a real network --network is needed all the same."), False),
 }
+_ASKS: Final = {"yes": (bool, _option("--yes", help="Do not ask."), False)}
 _SETTINGS: Final = {name: name for name in ("network", "instance", "rpc", "suite", "wait", "home")} | {
     "profile": "as_",
     "log": "verbose",
@@ -264,7 +265,9 @@ def _flat(value: Any) -> str:
 # DECLARING VERBS
 
 
-def verb(app: typer.Typer, name: str, *, chain: bool = False, write: bool = False) -> Callable[[F], F]:
+def verb(
+    app: typer.Typer, name: str, *, chain: bool = False, write: bool = False, asks: bool = False
+) -> Callable[[F], F]:
     """Declare a verb: its function gets a ``Frame`` first and the shared options are added to its own.
 
     Args:
@@ -272,8 +275,9 @@ def verb(app: typer.Typer, name: str, *, chain: bool = False, write: bool = Fals
         name: The verb.
         chain: It asks a chain: adds ``--network``, ``--instance``, ``--rpc``, ``--suite``.
         write: It writes to a chain: adds those and ``--dry-run``, ``--key``, ``--wait``, ``--yes``.
+        asks: It asks before it does what cannot be undone, without writing to a chain: adds ``--yes``.
     """
-    shared = {**(_WRITE if write else {}), **(_CHAIN if chain or write else {}), **_COMMON}
+    shared = {**(_WRITE if write else _ASKS if asks else {}), **(_CHAIN if chain or write else {}), **_COMMON}
 
     def declare(function: F) -> F:
         signature = inspect.signature(function)

@@ -26,10 +26,10 @@ def data(value: Any) -> None:
     sys.stdout.write(json.dumps(plain(value), indent=2) + "\n")
 
 
-def lines(texts: Sequence[Any]) -> None:
-    """Write a line each to stdout, outside text spelt out."""
+def lines(texts: Sequence[Any], *, limit: int = _TEXT_LIMIT) -> None:
+    """Write a line each to stdout, outside text spelt out and cut at a limit."""
     for text in texts:
-        sys.stdout.write(shown(str(text), _TEXT_LIMIT) + "\n")
+        sys.stdout.write(shown(str(text), limit) + "\n")
 
 
 def note(text: str) -> None:
