@@ -1,16 +1,16 @@
 """The sealed file: one SQLite table of rows that say nothing to whoever lacks the organisation's opener.
 
 A row's place is a keyed tag (HMAC-SHA-256) of what it is about, its content AES-256-GCM under the directory's data key
-with the place as associated data, padded to 256 bytes. The data key is random and wrapped (HPKE) for each opener. The
-head seals a sum over all rows and lines of the history (an additive multiset hash of HMACs), so that a row that was
-taken out, or put back as it was before, is noticed when the file is opened. An older copy of the whole file is not.
+with the place as associated data, padded to 256 bytes. Nonce and tag of each row lie in a small table of their own, and
+the head seals a sum over that table (an additive multiset hash of keyed BLAKE2b): a row that was taken out, or put back
+as it was before, is noticed when the file is opened. An older copy of the whole file is not. The data key is random and
+wrapped (HPKE) for each opener.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import hmac
 import json
 import secrets
 import sqlite3
@@ -49,9 +49,15 @@ _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqli
 _SCHEMA: Final = (
     "CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), file_id BLOB NOT NULL, wraps BLOB NOT NULL, "
     "sealed BLOB NOT NULL)",
-    "CREATE TABLE rows (place BLOB PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE history (number INTEGER PRIMARY KEY, sealed BLOB NOT NULL)",
+    "CREATE TABLE seals (place BLOB PRIMARY KEY, seal BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE contents (place BLOB PRIMARY KEY, content BLOB NOT NULL)",
 )
+_SELECT: Final = "SELECT place, seal, content FROM seals LEFT JOIN contents USING (place)"
+_LINES_IN_ORDER: Final = "WHERE place BETWEEN ? AND ? AND length(place) < 32 ORDER BY place"
+_LAST: Final = f"{_LINES_IN_ORDER} DESC LIMIT 1"
+_TAG_BYTES: Final = 32
+_SEAL_BYTES: Final = 12 + 16
+"""Nonce and tag of AES-GCM."""
 
 
 class _Keys:
@@ -66,21 +72,24 @@ class _Keys:
         kdf = HKDF(algorithm=SHA256(), length=32, salt=self.file_id, info=b"careledger/directory/v1/" + what)
         return Secret(kdf.derive(self.data.reveal()), "directory key")
 
-    def seal(self, place: bytes, data: Any) -> bytes:
+    def seal(self, place: bytes, data: Any) -> tuple[bytes, bytes]:
+        """Return seal (nonce and tag) and content."""
         text = json.dumps(data, separators=(",", ":"))
         nonce = secrets.token_bytes(12)
-        return nonce + self._aead.encrypt(nonce, (text + " " * (-len(text) % _PAD)).encode(), self._bound(place))
+        sealed = self._aead.encrypt(nonce, (text + " " * (-len(text) % _PAD)).encode(), self._bound(place))
+        return nonce + sealed[-16:], sealed[:-16]
 
-    def open(self, place: bytes, sealed: bytes) -> Any:
+    def open(self, place: bytes, seal: bytes, content: bytes) -> Any:
         try:
-            return json.loads(self._aead.decrypt(sealed[:12], sealed[12:], self._bound(place)))
+            return json.loads(self._aead.decrypt(seal[:12], content + seal[12:], self._bound(place)))
         except (InvalidTag, ValueError, TypeError):
             raise _damaged() from None
 
-    def weight(self, place: bytes, sealed: bytes) -> int:
-        """Return what a row adds to the sum over all of them."""
-        data = len(place).to_bytes(2, "big") + place + sealed
-        return int.from_bytes(hmac.digest(self._whole.reveal(), data, hashlib.sha256), "big")
+    def weight(self, place: bytes, seal: bytes) -> int:
+        """Return what a row adds to the sum over all of them; its content is bound by the tag in its seal."""
+        # a seal's size is always the same, so that no two rows run into one
+        whole = hashlib.blake2b(place + seal, key=self._whole.reveal(), digest_size=32)
+        return int.from_bytes(whole.digest(), "big")
 
     def _bound(self, place: bytes) -> bytes:
         return b"careledger/directory/v1" + self.file_id + place
@@ -91,9 +100,15 @@ def _head(wraps: bytes) -> bytes:
     return b"head" + hashlib.sha256(wraps).digest()
 
 
+_LINES: Final = b"history"
+
+
 def _line(number: int) -> bytes:
-    """Return the place of a line of the history."""
-    return b"history" + number.to_bytes(8, "big")
+    """Return the place of a line of the history: in order, and shorter than a tag."""
+    return _LINES + number.to_bytes(8, "big")
+
+
+_RANGE: Final = (_line(0), _line((1 << 64) - 1))
 
 
 class Rows:
@@ -110,45 +125,42 @@ class Rows:
 
     def get(self, *parts: str) -> Any:
         """Return a row's content, or None."""
-        place = tag(self._keys.tags, *parts)
-        row = self._db.execute("SELECT sealed FROM rows WHERE place = ?", (place,)).fetchone()
-        return None if row is None else self._keys.open(place, row[0])["is"]
+        found = self._read(tag(self._keys.tags, *parts))
+        return None if found is None else found["is"]
 
     def put(self, *parts: str, content: Any) -> None:
         """Write a row; one that is there is replaced."""
         self.delete(*parts)
-        place = tag(self._keys.tags, *parts)
-        sealed = self._keys.seal(place, {"of": parts, "is": content})
-        self._db.execute("INSERT INTO rows VALUES (?, ?)", (place, sealed))
-        self._add(self._keys.weight(place, sealed))
+        self._write(tag(self._keys.tags, *parts), {"of": parts, "is": content})
         step("directory.row")
 
     def delete(self, *parts: str) -> None:
         """Take a row out, if it is there."""
         place = tag(self._keys.tags, *parts)
-        row = self._db.execute("DELETE FROM rows WHERE place = ? RETURNING sealed", (place,)).fetchone()
+        row = self._db.execute("DELETE FROM seals WHERE place = ? RETURNING seal", (place,)).fetchone()
         if row is not None:
+            self._db.execute("DELETE FROM contents WHERE place = ?", (place,))
             self._add(-self._keys.weight(place, row[0]))
 
     def note(self, content: Any) -> None:
         """Add a line to the history; none is ever changed or taken out."""
-        (last,) = self._db.execute("SELECT coalesce(max(number), 0) FROM history").fetchone()
-        sealed = self._keys.seal(_line(last + 1), content)
-        self._db.execute("INSERT INTO history VALUES (?, ?)", (last + 1, sealed))
-        self._add(self._keys.weight(_line(last + 1), sealed))
+        last = self._db.execute(f"{_SELECT} {_LAST}", _RANGE).fetchone()
+        self._write(_line(1 if last is None else int.from_bytes(last[0][-8:], "big") + 1), content)
         step("directory.line")
 
     def about(self, first: str) -> Iterator[tuple[tuple[str, ...], Any]]:
         """Yield parts and content of every row whose parts begin with a word."""
-        for place, sealed in self._db.execute("SELECT place, sealed FROM rows ORDER BY place"):
-            found = self._keys.open(place, sealed)
+        for place, *sealed in self._db.execute(_SELECT):
+            if len(place) != _TAG_BYTES:
+                continue
+            found = self._keys.open(place, *sealed)
             if found["of"][0] == first:
                 yield tuple(found["of"]), found["is"]
 
     def history(self) -> Iterator[tuple[int, Any]]:
         """Yield number and content of every line, oldest first."""
-        for number, sealed in self._db.execute("SELECT number, sealed FROM history ORDER BY number"):
-            yield number, self._keys.open(_line(number), sealed)
+        for place, *sealed in self._db.execute(f"{_SELECT} {_LINES_IN_ORDER}", _RANGE):
+            yield int.from_bytes(place[-8:], "big"), self._keys.open(place, *sealed)
 
     def change_head(self, **changes: Any) -> None:
         """Change members of the head; with other openers the data key is wrapped anew."""
@@ -156,6 +168,16 @@ class Rows:
         self.head_changed = True
         if "openers" in changes:
             self._wraps = b""
+
+    def _read(self, place: bytes) -> Any:
+        row = self._db.execute(f"{_SELECT} WHERE place = ?", (place,)).fetchone()
+        return None if row is None else self._keys.open(*row)
+
+    def _write(self, place: bytes, data: Any) -> None:
+        seal, content = self._keys.seal(place, data)
+        self._db.execute("INSERT INTO seals VALUES (?, ?)", (place, seal))
+        self._db.execute("INSERT INTO contents VALUES (?, ?)", (place, content))
+        self._add(self._keys.weight(place, seal))
 
     def _add(self, weight: int) -> None:
         self.change_head(sum=f"{(int(self.head['sum'], 16) + weight) % _MODULUS:064x}")
@@ -169,7 +191,7 @@ class Rows:
             SealedDamaged: Something was taken out, put in, or put back.
         """
         try:
-            total = sum(self._keys.weight(place, sealed) for place, sealed in self._everything())
+            total = sum(self._keys.weight(*row) for row in self._db.execute("SELECT place, seal FROM seals"))
         except (TypeError, OverflowError):  # a changed byte can make a number or a text of what was bytes
             raise _damaged() from None
         if f"{total % _MODULUS:064x}" != self.head["sum"]:
@@ -177,22 +199,16 @@ class Rows:
 
     def renew(self) -> None:
         """Seal everything anew under a fresh data key; the old keys' tags stay known for the history."""
-        old, new = self._keys, _Keys(new_key(), self._keys.file_id)
-        rows = list(self._db.execute("SELECT place, sealed FROM rows"))
-        lines = list(self._db.execute("SELECT number, sealed FROM history"))
-        self._db.execute("DELETE FROM rows")
-        self._db.execute("DELETE FROM history")
+        old, new = self._keys.tags.reveal(), _Keys(new_key(), self._keys.file_id)
+        every = list(self._db.execute("SELECT place FROM seals"))
+        kept = [(place, self._read(place)) for (place,) in every]
+        self._db.execute("DELETE FROM seals")
+        self._db.execute("DELETE FROM contents")
         self._keys = new
-        self.change_head(
-            sum="0", openers=self.head["openers"], tagKeys=[*self.head["tagKeys"], to_base64url(old.tags.reveal())]
-        )
-        for place, sealed in rows:
-            found = old.open(place, sealed)
-            self.put(*found["of"], content=found["is"])
-        for number, sealed in lines:
-            again = new.seal(_line(number), old.open(_line(number), sealed))
-            self._db.execute("INSERT INTO history VALUES (?, ?)", (number, again))
-            self._add(new.weight(_line(number), again))
+        self.change_head(sum="0", openers=self.head["openers"], tagKeys=[*self.head["tagKeys"], to_base64url(old)])
+        for place, content in kept:
+            self._write(place if place.startswith(_LINES) else tag(new.tags, *content["of"]), content)
+            step("directory.row")
 
     def write_head(self) -> None:
         """Put the head in place, with the data key wrapped for the openers it names."""
@@ -201,14 +217,9 @@ class Rows:
             for each in openers_of(self.head):
                 wraps = wraps.add(self._keys.data, each)
             self._wraps = wraps.to_json().encode()
-        sealed = self._keys.seal(_head(self._wraps), self.head)
-        row = (self._keys.file_id, self._wraps, sealed)
+        seal, content = self._keys.seal(_head(self._wraps), self.head)
+        row = (self._keys.file_id, self._wraps, seal + content)
         self._db.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?)", row)
-
-    def _everything(self) -> Iterator[tuple[bytes, bytes]]:
-        yield from self._db.execute("SELECT place, sealed FROM rows")
-        for number, sealed in self._db.execute("SELECT number, sealed FROM history"):
-            yield _line(number), sealed
 
 
 class SealedFile:
@@ -308,16 +319,25 @@ class SealedFile:
             raise _damaged()
         file_id, wraps, sealed = found
         keys = self._unlock(file_id, wraps, opener)
-        rows = Rows(db, keys, keys.open(_head(wraps), sealed), wraps)
+        rows = Rows(db, keys, keys.open(_head(wraps), sealed[:_SEAL_BYTES], sealed[_SEAL_BYTES:]), wraps)
         if {key: rows.head.get(key) for key in self._belongs} != self._belongs:
             raise SealedDamaged(
                 "this file is the directory of another organisation, suite or chain",
                 fix="Put the right file in its place.",
             )
         if not self._checked:
+            self._require_length(db)
             rows.check()
             self._checked = True
         return rows
+
+    def _require_length(self, db: sqlite3.Connection) -> None:
+        """Refuse a file that was cut where nothing is kept now: SQLite would notice when it comes to use the place."""
+        (pages,), (size,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+        there, ahead = self.path.stat().st_size, self.path.with_name(self.path.name + "-wal")
+        written_ahead = ahead.exists() and ahead.stat().st_size > 0
+        if there % size or (there < pages * size and not written_ahead):
+            raise _damaged()
 
     def _unlock(self, file_id: bytes, wraps: bytes, opener: Opener) -> _Keys:
         if self._known is not None and self._known[0] == opener.key_hash + file_id + wraps:

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 
 
-STEPS = {"pair": 6, "complete": 8, "merge": 7, "split": 7, "remove": 4, "share": 4, "rotate": 10}
+STEPS = {"pair": 6, "complete": 8, "merge": 7, "split": 7, "remove": 4, "share": 4, "rotate": 12}
 """The first act also makes the file; each row and each line of the history is a step of its own."""
 
 

@@ -101,15 +101,19 @@ def test_offer__every_byte_changed__never_read_as_signed_by_the_organisation(des
             reply(desk, wallet, f"CARELEDGER:OFFER/{body}")
 
 
-def _scan(text: str) -> str:
+def _texts(image: numpy.ndarray) -> list[str]:
+    """What the decoder reads; a large code may hold what looks like a small one as well."""
+    return [found.text for found in zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormat.QRCode)]
+
+
+def _scan(text: str) -> list[str]:
     """Read a terminal's code with another program's decoder: two modules to a line, light ones drawn."""
     halves = {"█": (255, 255), "▀": (255, 0), "▄": (0, 255), " ": (0, 0)}
     rows: list[list[int]] = []
     for line in text.splitlines():
         rows += [[halves[c][0] for c in line], [halves[c][1] for c in line]]
     image = numpy.array(rows, dtype=numpy.uint8).repeat(4, axis=0).repeat(4, axis=1)
-    (found,) = zxingcpp.read_barcodes(image)
-    return str(found.text)
+    return _texts(image)
 
 
 def _pixels(path: Path) -> numpy.ndarray:
@@ -141,11 +145,11 @@ def test_codes__scanned_by_another_program__give_the_same_text(desk: Desk, walle
     offer = desk.offer()
     small, large = (reply(desk, wallet, offer, encryption=suite) for suite in (Suite.X25519, Suite.MLKEM768_X25519))
     for number, code in enumerate((offer, small, large)):
-        assert _scan(code.qr()) == code.uri
+        assert code.uri in _scan(code.qr())
         path = tmp_path / f"{number}.png"
         code.png(path)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert zxingcpp.read_barcodes(_pixels(path))[0].text == code.uri
+        assert code.uri in _texts(_pixels(path))
     assert max(map(len, offer.qr().splitlines())) <= 65, "it fits a terminal"
 
 

@@ -53,9 +53,10 @@ def told(directory: Directory) -> list[object]:
     return [each.to_json() for each in (*directory.list(), *directory.history())]
 
 
-def rows(file: Path) -> list[tuple[bytes, bytes]]:
+def rows(file: Path) -> list[tuple[bytes, bytes, bytes]]:
     with closing(sqlite3.connect(file)) as db:
-        return db.execute("SELECT place, sealed FROM rows ORDER BY place").fetchall()
+        query = "SELECT place, seal, content FROM seals JOIN contents USING (place) WHERE length(place) = 32"
+        return db.execute(query + " ORDER BY place").fetchall()
 
 
 def again(desk: Desk) -> Directory:
@@ -75,7 +76,7 @@ def test_file__filled__shows_nothing_of_anybody(desk: Desk) -> None:
     for secret in secrets:
         assert secret.encode() not in data and secret.lower().encode() not in data.lower()
     assert bytes.fromhex(ONE.address[2:]) not in data
-    assert {len(sealed) % 256 for _, sealed in rows(desk.file)} == {12 + 16}, "sizes are padded"
+    assert {len(content) % 256 for *_, content in rows(desk.file)} == {0}, "sizes are padded"
     for path in folder.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -94,7 +95,7 @@ def test_file__same_entries_in_two_directories__nothing_alike(desk_of: Callable[
     for each in desks:
         fill(each.directory)
     one, two = (rows(each.file) for each in desks)
-    assert len(one) == len(two) and not {place for place, _ in one} & {place for place, _ in two}
+    assert len(one) == len(two) and not {place for place, *_ in one} & {place for place, *_ in two}
 
 
 def test_directory__nothing_written__asks_answer_without_a_file(desk: Desk) -> None:
@@ -165,7 +166,7 @@ def test_share__second_opener__opens_until_unshared(desk: Desk, desk_of: Callabl
     with pytest.raises(InputError, match="nobody could open"):
         other.unshare(second.key_hash)
     assert [each.act for each in other.history()][-2:] == ["shared", "unshared"]
-    assert not {sealed for _, sealed in rows(desk.file)} & {before[i : i + 284] for i in range(0, len(before), 1)}
+    assert not any(content in before for *_, content in rows(desk.file)), "everything was sealed anew"
 
 
 def test_share__party__its_published_key_is_asked_of_the_chain(
@@ -184,13 +185,13 @@ def test_share__party__its_published_key_is_asked_of_the_chain(
 def test_rotate__all_keys_new__everything_as_it_was(desk: Desk) -> None:
     fill(desk.directory)
     desk.directory.remove(system=MRN, value="MRN-4712")
-    before, places = told(desk.directory), {place for place, _ in rows(desk.file)}
+    before, places = told(desk.directory), {place for place, *_ in rows(desk.file)}
     offer = desk.offer("MRN-5")
     desk.directory.rotate()
     desk.directory.rotate()
     after = told(again(desk))
     assert after[: len(before)] == before
-    assert not places & {place for place, _ in rows(desk.file)}
+    assert not places & {place for place, *_ in rows(desk.file)}
     gone = again(desk).history(system=MRN, value="MRN-4712")
     assert [each.act for each in gone] == ["entered", "removed"]
     answer = Wallet.create()[0].answer(offer, chain_id=offer.chain_id, suite=offer.suite)
@@ -249,26 +250,36 @@ def test_file__row_or_line_taken_out_or_put_back__refused(desk: Desk) -> None:
         checked="known-personally",
         again=True,
     )  # type: ignore[arg-type]
-    whole, (place, sealed) = desk.file.read_bytes(), rows(desk.file)[0]
-    newer = dict(rows(desk.file))
-    changed = next((p, s) for p, s in older if newer[p] != s)
-    for statement in (
-        ("DELETE FROM rows WHERE place = ?", (place,)),
-        ("DELETE FROM history WHERE number = ?", (1,)),
-        ("UPDATE rows SET sealed = ? WHERE place = ?", (changed[1], changed[0])),
-        ("UPDATE rows SET place = ? WHERE place = ?", (bytes(32), place)),
-        ("UPDATE history SET number = ? WHERE number = ?", (9, 1)),
-        ("INSERT INTO rows VALUES (?, ?)", (bytes(32), sealed)),
-        ("UPDATE head SET wraps = ?", (b"{}",)),
-        ("UPDATE head SET wraps = ?", ("text",)),
-        ("UPDATE head SET file_id = ?", (bytes(32),)),
-        ("UPDATE head SET sealed = ?", (sealed,)),
-        ("DELETE FROM head", ()),
+    whole, (place, seal, content) = desk.file.read_bytes(), rows(desk.file)[0]
+    newer = {row[0]: row for row in rows(desk.file)}
+    old = next(row for row in older if newer[row[0]] != row)
+    line = b"history" + (1).to_bytes(8, "big")
+    for statements in (
+        [("DELETE FROM seals WHERE place = ?", (place,)), ("DELETE FROM contents WHERE place = ?", (place,))],
+        [("DELETE FROM seals WHERE place = ?", (line,)), ("DELETE FROM contents WHERE place = ?", (line,))],
+        [("DELETE FROM contents WHERE place = ?", (place,))],
+        [("UPDATE contents SET content = ? WHERE place = ?", (old[2], old[0]))],
+        [
+            ("UPDATE contents SET content = ? WHERE place = ?", (old[2], old[0])),
+            ("UPDATE seals SET seal = ? WHERE place = ?", (old[1], old[0])),
+        ],
+        [("UPDATE seals SET place = ? WHERE place = ?", (bytes(32), place))],
+        [("UPDATE seals SET seal = ? WHERE place = ?", (7, place))],
+        [("UPDATE seals SET place = ? WHERE place = ?", (b"history" + bytes(8), line))],
+        [
+            ("INSERT INTO seals VALUES (?, ?)", (bytes(32), seal)),
+            ("INSERT INTO contents VALUES (?, ?)", (bytes(32), content)),
+        ],
+        [("UPDATE head SET wraps = ?", (b"{}",))],
+        [("UPDATE head SET wraps = ?", ("text",))],
+        [("UPDATE head SET file_id = ?", (bytes(32),))],
+        [("UPDATE head SET sealed = ?", (seal + content,))],
+        [("DELETE FROM head", ())],
     ):
         desk.file.write_bytes(whole)
-        _execute(desk.file, statement)
+        _execute(desk.file, *statements)
         with pytest.raises(SealedDamaged):
-            again(desk).list()
+            told(again(desk))
 
 
 def test_file__foreign__refused_in_one_sentence(desk: Desk, desk_of: Callable[..., Desk]) -> None:
