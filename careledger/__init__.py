@@ -23,12 +23,15 @@ _HOMES = {
     "EmergencyReason": "codes",
     "Event": "values",
     "GuardianSet": "resources.participants",
+    "IdentityCheck": "directory.entries",
     "LegalBasis": "codes",
     "Limits": "resources.scope",
     "LocalChain": "chain.local",
     "Meaning": "codes",
     "Money": "money",
     "Opener": "privacy.openers",
+    "PairingAnswer": "directory.pairing",
+    "PairingOffer": "directory.pairing",
     "PartyRef": "values",
     "Prepared": "values",
     "Purpose": "codes",
@@ -60,12 +63,15 @@ __all__ = [
     "EmergencyReason",
     "Event",
     "GuardianSet",
+    "IdentityCheck",
     "LegalBasis",
     "Limits",
     "LocalChain",
     "Meaning",
     "Money",
     "Opener",
+    "PairingAnswer",
+    "PairingOffer",
     "PartyRef",
     "Prepared",
     "Purpose",
@@ -106,6 +112,7 @@ if TYPE_CHECKING:
         Will,
     )
     from careledger.custodian import Custodian
+    from careledger.directory import IdentityCheck, PairingAnswer, PairingOffer
     from careledger.money import Money
     from careledger.privacy.openers import Opener
     from careledger.privacy.pseudonyms import Scope, Wallet
