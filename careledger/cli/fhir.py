@@ -15,8 +15,10 @@ from rich.text import Text
 
 from careledger.cli import output
 from careledger.cli.frame import Frame, verb
+from careledger.cli.parameters import address_of
 from careledger.errors import CareLedgerError
 from careledger.formats.fhir import inspect as inspection
+from careledger.values import Address, PartyRef
 
 app = typer.Typer(name="fhir", help="Look into FHIR files.", no_args_is_help=True)
 
@@ -41,6 +43,10 @@ def inspect_(
             "--directory", help="Say whose each is by the profile's directory; name on stdout those it does not know."
         ),
     ] = False,
+    organisation: Annotated[
+        Address | None,
+        typer.Option(parser=address_of, metavar="ADDRESS", help="Whose directory; the profile's account without."),
+    ] = None,
 ) -> None:
     """Say of every resource what it is, who it is about, and what CareLedger makes of it, or why nothing.
 
@@ -53,6 +59,7 @@ def inspect_(
     unmatched = inspection.Unmatched()
     with frame.client(signs=True, opens=True) if directory else nullcontext() as care:
         known = None if care is None else care.directory
+        known = known if known is None or organisation is None else known.of(PartyRef("organisation", organisation))
         if frame.json:
             good = inspection.write_json(inputs, sys.stdout, validate=validate, directory=known, unmatched=unmatched)
         else:

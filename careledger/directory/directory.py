@@ -23,7 +23,7 @@ from careledger.values import ZERO_ADDRESS, PartyRef, keccak, to_hex
 __all__ = ["Directory"]
 
 MOST_MINUTES: Final = 24 * 60
-_KEEP_SECONDS: Final = 7 * 86_400
+_KEEP_SECONDS: Final = 86_400
 """How long an offer is remembered once it is over, so that a late or second answer is told what it is."""
 
 

@@ -11,7 +11,7 @@ from careledger.privacy.files import write_whole
 if TYPE_CHECKING:
     import segno
 
-__all__ = ["png", "text", "width"]
+__all__ = ["png", "text"]
 
 _QUIET: Final = 4
 """Light modules around a code, as the standard asks for."""
@@ -24,11 +24,6 @@ def text(content: str) -> str:
     out = io.StringIO()
     _make(content).terminal(out, border=_QUIET, compact=True)
     return out.getvalue()
-
-
-def width(content: str) -> int:
-    """Return how many columns the text of a code takes."""
-    return int(_make(content).symbol_size(border=_QUIET)[0])
 
 
 def png(content: str, path: Path) -> None:

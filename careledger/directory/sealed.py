@@ -13,8 +13,10 @@ import contextlib
 import hashlib
 import json
 import secrets
+import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +46,8 @@ _FORMAT: Final = 1
 _APPLICATION: Final = 0x434C4452
 """SQLite's mark of whose file it is: ``CLDR``."""
 _PAD: Final = 256
+_PART: Final = ".careledger-"
+_STALE_SECONDS: Final = 3600
 _MODULUS: Final = 1 << 256
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 _SCHEMA: Final = (
@@ -137,8 +141,9 @@ class Rows:
     def delete(self, *parts: str) -> None:
         """Take a row out, if it is there."""
         place = tag(self._keys.tags, *parts)
-        row = self._db.execute("DELETE FROM seals WHERE place = ? RETURNING seal", (place,)).fetchone()
+        row = self._db.execute("SELECT seal FROM seals WHERE place = ?", (place,)).fetchone()
         if row is not None:
+            self._db.execute("DELETE FROM seals WHERE place = ?", (place,))
             self._db.execute("DELETE FROM contents WHERE place = ?", (place,))
             self._add(-self._keys.weight(place, row[0]))
 
@@ -243,7 +248,10 @@ class SealedFile:
     def create(self, recipient: Recipient) -> None:
         """Make an empty directory for an opener, whole or not at all; one that another process made meanwhile stays."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(prefix=".careledger-", dir=self.path.parent) as folder:
+        for stale in self.path.parent.glob(f"{_PART}*"):  # of a process that was killed here
+            if time.time() - stale.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(stale, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=_PART, dir=self.path.parent) as folder:
             part = Path(folder) / self.path.name
             private_db.make(part)
             with private_db.opened(part, refusal=_refusal) as db:

@@ -246,6 +246,32 @@ def test_share_unshare_rotate__by_published_key__opens_and_no_more(cli: Cli, the
     assert yes(cli("directory", "find", *named("MRN-9"), "--as", "hospital")).out == f"{ana}\n"
 
 
+def test_S8_directory__logged_in_full__no_person_no_words_no_key_on_stderr(cli: Cli, there: Path) -> None:
+    words = (there / "keys" / "ana.words").read_text().split()
+    debug = ["-v", "debug"]
+    offer = yes(cli("directory", "pair", *named("MRN-10"), "--label", "Ana Beispiel", "--as", "hospital", *debug))
+    answer = yes(cli("directory", "answer", offer.out.strip(), "--as", "ana", *debug))
+    complete = ["directory", "complete", answer.out.strip(), "--checked", "document-seen", "--yes", "--as", "hospital"]
+    told = [offer.err, answer.err, yes(cli(*complete, *debug)).err]
+    told.append(yes(cli("directory", "find", *named("MRN-10"), "--as", "hospital", *debug)).err)
+    gone = cli("directory", "remove", *named("MRN-11"), "--yes", "--as", "hospital", *debug)
+    assert gone.code == 3 and "Traceback" in gone.err
+    for text in (*told, gone.err):
+        assert not any(secret in text for secret in ("MRN-10", "MRN-11", "Ana Beispiel", " ".join(words[:3])))
+
+
+def test_W1_directory__hostile_label_and_name__shown_and_not_obeyed(cli: Cli, there: Path, ana: str) -> None:
+    hostile = "Ana\x1b[2J\u202e"
+    enter = ["--account", ana, "--checked", "vouched-for", "--label", hostile, "--as", "hospital"]
+    yes(cli("directory", "enter", *named("MRN-12\u202e"), *enter))
+    shown = (
+        yes(cli("directory", "list", "--as", "hospital")).out + yes(cli("directory", "history", "--as", "hospital")).out
+    )
+    assert "Ana\\u001b[2J\\u202e" in shown and "MRN-12\\u202e" in shown
+    assert "\x1b" not in shown and "\u202e" not in shown
+    assert cli("directory", "pair", *named("x"), "--name", hostile, "--as", "hospital").code == 1
+
+
 def test_directory__misuse__exit_2_and_what_was_meant(cli: Cli, there: Path) -> None:
     for arguments, said in (
         (["find", "--system", SYSTEM], "--value"),

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import shutil
 import sqlite3
 import stat
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import closing
@@ -330,6 +332,16 @@ def test_enter__two_processes_at_once__every_act_counts(desk: Desk) -> None:
     assert len(directory.list()) == len(directory.history()) == 36
     assert [each.number for each in directory.history()] == list(range(1, 37))
     assert [path.name for path in desk.file.parent.iterdir()] == [desk.file.name], "nothing is left over"
+
+
+def test_create__left_by_a_killed_process__cleared_when_it_is_old(desk: Desk) -> None:
+    folder = desk.care.home / "directory"
+    for name, age in ((".careledger-old", 7200), (".careledger-new", 60)):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "part").write_bytes(b"x")
+        os.utime(folder / name, (time.time() - age,) * 2)
+    fill(desk.directory)
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == [".careledger-new"]
 
 
 def test_reading__while_another_changes__of_one_moment(desk: Desk) -> None:
