@@ -29,6 +29,7 @@ NOUNS: tuple[Noun, ...] = (
     Noun("doctor", "careledger.cli.doctor", "Compare code, roles and settings on chain with the manifest."),
     Noun("participants", "careledger.cli.participants", "Who is who: credentials, affiliations, held accounts."),
     Noun("directory", "careledger.cli.directory", "Pair outside identifiers with accounts; find, merge, split them."),
+    Noun("guardians", "careledger.cli.guardians", "Who may act for a patient, and whose year is ending."),
     Noun("consents", "careledger.cli.consents", "Directives: grant, revoke, decide, show, list."),
     Noun("records", "careledger.cli.records", "Seal, open, share and shred records; ask custodians, check them."),
     Noun("custodian", "careledger.cli.custodian", "Answer requests for records; log, anchor, prove, account."),

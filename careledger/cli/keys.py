@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from careledger import keyring
+from careledger.cli.backup import app as backup_app
 from careledger.cli.frame import Frame, verb
 from careledger.errors import Misuse
 from careledger.profiles import DEFAULT_PATH
@@ -79,3 +80,6 @@ def show(frame: Frame, name: Name) -> None:
     Example: careledger keys show clinic-key
     """
     frame.answer(keyring.entry(name, frame.settings.home))
+
+
+app.registered_commands += backup_app.registered_commands

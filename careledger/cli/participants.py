@@ -6,9 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from careledger.cli.carrying import carry, carry_recovery
 from careledger.cli.credentials import accreditor_app, affiliation_app, credential_app
 from careledger.cli.frame import Frame, verb
+from careledger.cli.guarding import guarding_app
+from careledger.cli.held import held_app
 from careledger.cli.parameters import address_of, code_of
+from careledger.cli.recover import recover_app
 from careledger.cli.views import credential_row
 from careledger.codes import Role
 from careledger.errors import Misuse, NotFound
@@ -20,6 +24,11 @@ app.add_typer(accreditor_app, name="accreditor", help="Who may accredit, admitte
 app.add_typer(credential_app, name="credential", help="Offer, sign, issue, renew, suspend, resume, revoke.")
 app.add_typer(affiliation_app, name="affiliation", help="Who works for whom: offer, sign, start, end.")
 app.add_typer(key_app, name="key", help="The key that records are sealed to.")
+app.add_typer(held_app, name="held", help="Accounts for patients without keys.")
+app.add_typer(guarding_app, name="guardians", help="Who gives a wallet's accounts back when its phone is lost.")
+app.add_typer(recover_app, name="recover", help="The ceremony after a phone was lost.")
+verb(app, "carry", write=True)(carry)
+verb(recover_app, "carry", write=True)(carry_recovery)
 
 
 @app.callback()

@@ -47,6 +47,8 @@ class Backup:
     """The recovery kit: which guardians can give which account back."""
     duties: Sequence[str] = field(default=(), repr=False)
     """Guardians' sheets of others, whom this wallet's owner may have to help."""
+    papers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Other sealed files of the wallet by name, such as a ceremony under way."""
     made_at: int = field(default=0, repr=False)
     """When, in seconds since 1970; 0 where it was not said."""
     serial: int = field(default=0, repr=False)
@@ -112,6 +114,7 @@ def to_text(backup: Backup) -> bytes:
             "kit": backup.kit,
             "madeAt": backup.made_at,
             "mnemonic": backup.mnemonic.reveal().decode() if backup.mnemonic else None,
+            "papers": dict(backup.papers),
             "openings": [opening.to_json() for opening in backup.openings],
             "receipts": list(backup.receipts),
             "seed": to_base64url(backup.seed.reveal()) if backup.seed else None,
@@ -133,6 +136,7 @@ def from_text(plain: bytes) -> Backup:
         counters=dict(fields["counters"]),
         kit=fields["kit"],
         duties=tuple(fields["duties"]),
+        papers=dict(fields["papers"]),
         made_at=fields["madeAt"],
         serial=fields["serial"],
     )

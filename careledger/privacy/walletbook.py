@@ -151,6 +151,10 @@ class WalletBook:
         """Keep a guardian's sheet of somebody whom this wallet's owner may have to help."""
         self._change(lambda old: replace(old, duties=_joined(old.duties, (sheet,))))
 
+    def set_paper(self, name: str, text: str) -> None:
+        """Keep another sealed file of this wallet under a name, in place of the one before."""
+        self._change(lambda old: replace(old, papers={**old.papers, name: text}))
+
     def take_in(self, backup: Backup) -> None:
         """Add what a backup holds; nothing that is here is lost, and counters only go up."""
         self._change(lambda old: merged(old, backup))
@@ -197,6 +201,7 @@ def merged(mine: Backup, other: Backup) -> Backup:
         keys={**other.keys, **mine.keys},
         kit=newer.kit or older.kit,
         openings=_joined(mine.openings, other.openings),
+        papers={**older.papers, **newer.papers},
         receipts=_joined(mine.receipts, other.receipts),
         serial=newer.serial,
     )

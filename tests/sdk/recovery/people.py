@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from careledger import PartyRef, Scope, Signer, Wallet, recovery
+from careledger import PartyRef, Scope, Secret, Signer, Wallet, recovery
 from careledger.privacy.pseudonyms import KnownAccount
 from careledger.privacy.walletbook import WalletBook
 from careledger.recovery import Ceremony, Guarding, Kit, Parcel
@@ -43,6 +43,8 @@ class Family:
     guardians: list[Guardian] = field(init=False)
     guarding: Guarding = field(init=False)
     made: int = 0
+    phrases: list[Secret] = field(default_factory=list)
+    """The guardians' words."""
 
     def __post_init__(self) -> None:
         self.wallet, self.book = self.somebody("owner")
@@ -56,7 +58,9 @@ class Family:
     def somebody(self, name: str) -> tuple[Wallet, WalletBook]:
         """Make a wallet with papers in a folder of its own."""
         self.made += 1
-        wallet, _ = Wallet.create(words=12)
+        wallet, phrase = Wallet.create(words=12)
+        if name.startswith("guardian"):
+            self.phrases.append(phrase)
         return wallet, WalletBook(self.folder / f"{name}-{self.made}", wallet)
 
     @property

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import pytest
 
-from careledger import GuardianSet, PartyRef, Purpose, Signer, errors, recovery
+from careledger import DataClass, GuardianSet, PartyRef, Purpose, Signer, errors, recovery
 from careledger.resources.calendar import DAY
 from tests.sdk.recovery.people import WAIT, Family
 from tests.sdk.resources.town import SWITZERLAND
@@ -117,22 +117,31 @@ def test_K6_hands_over__recovery_holds__and_what_stands_is_listed(guarded: Famil
     guardian = town.care.guardians.draft(patient=patient, guardian=town.stranger.party, purposes={Purpose.PATRQT})
     thief.guardians.appoint(guardian)
     thief.participants.publish_key(town.stranger.opener, subject=patient)
+    thief.consents.deny(patient, classes={DataClass.LABS})
     ceremony = guarded.ceremony()
     guarded.carry(guarded.signed(ceremony, 0, 1))
     accomplice = town.patient()
+    thief.participants.raise_epoch(patient)
     thief.participants.change_controller(patient, to=accomplice.signer.address)
     guarded.pass_time(WAIT)
     guarded.carry(ceremony.executions(care))
     assert guarded.controllers()[0] == ceremony.accounts[0].controller
 
     assert [item.purpose for item in town.care.consents.list(patient=patient)] == [Purpose.TREAT]
+    assert int(town.care.consents._read("standingOf", patient.address)["denied"]) == DataClass.LABS.mask
     with pytest.raises(errors.Module_NotSignedBy):
         town.stranger.care.consents.grant(signed)
     assert town.care.guardians.list(patient, live=False) == []
     with pytest.raises(errors.ParticipantRegistry_NotController):
         care.participants.change_controller(patient, to=town.stranger.party.address)
     left = [item.do for item in recovery.remaining(care, ceremony, lost_at=lost_at) if item.what == "look"]
-    for what in ("a consent given", "a key to seal to published", "handed to another key", "a guardian appointed"):
+    for what in (
+        "a consent given",
+        "a key to seal to published",
+        "handed to another key",
+        "a guardian appointed",
+        "standing denials changed",
+    ):
         assert sum(what in line for line in left) >= 1
     own = Signer.from_key(ceremony.wallet.account(ceremony.known_accounts(care)[0].scope).key)
     ending = town.care.consents.draft_revocation(patient, to=town.stranger.party, purpose=Purpose.TREAT)
