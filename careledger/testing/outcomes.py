@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from careledger.chain.signers import Signer
 from careledger.codes import (
     CredentialStatus,
     DataClass,
@@ -21,11 +20,11 @@ from careledger.codes import (
     Verdict,
     Will,
 )
-from careledger.privacy.pseudonyms import Scope, Wallet
+from careledger.privacy.openers import from_seed, new_seed
 from careledger.resources.emergencies import Emergency
 from careledger.resources.scope import ORDINARY, SENSITIVE
 from careledger.testing.people import JURISDICTION, People, Person
-from careledger.values import Receipt, address
+from careledger.values import Receipt
 
 __all__ = ["OUTCOMES", "Outcome"]
 
@@ -62,15 +61,14 @@ OUTCOMES: Final[Mapping[str, Outcome]] = MappingProxyType(_found)
 
 @_outcome("P-NO-KEY", "has no key: the steward holds the account, and the patient signs nothing")
 def _no_key(people: People) -> Person:
-    wallet, _ = Wallet.create()
-    paper = wallet.account(Scope.practice())
-    opened = people.steward.care.participants.open_held(
-        steward=people.steward.party, jurisdiction=JURISDICTION, claim_key=address(paper.address),
-        will=Will.PAPER, evidence=b"form signed at the desk",
+    held = people.steward.care.held
+    card = held.new_card()
+    opened = held.open(
+        card, will=Will.PAPER, evidence=b"form signed at the desk", steward=people.steward.party,
+        jurisdiction=JURISDICTION,
     )  # fmt: skip
     assert isinstance(opened, Receipt)  # noqa: S101 - no dry run was asked for
-    held, signer = opened.value, Signer.from_key(paper.key)
-    return Person("", held.subject, signer, wallet.opener(Scope.practice()), people._client, wallet, held)
+    return Person("", opened.value.subject, card.signer, from_seed(new_seed()), people._client, held=opened.value)
 
 
 @_outcome("P-GRANTED", "lets the clinic read all ordinary classes for treatment, for 90 days")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from careledger.chain.connection import Connection
 from careledger.chain.local import LocalChain
@@ -22,6 +22,7 @@ from careledger.testing.faults import Clock, Faults, FaultyRpc, FaultyStore
 from careledger.values import PartyRef
 
 if TYPE_CHECKING:
+    from careledger.resources.held import HeldAccount
     from careledger.testing.outcomes import Outcome
 
 __all__ = ["JURISDICTION", "People", "Person", "Region"]
@@ -53,8 +54,8 @@ class Person:
     _connect: Callable[[Person], CareLedger] = field(repr=False)
     wallet: Wallet | None = None
     """A patient's: it has an unjoined account for each custodian, of which ``party`` is the hospital's."""
-    held: Any = None
-    """A held patient's account, as ``participants.open_held`` returned it; such a patient signs nothing."""
+    held: HeldAccount | None = None
+    """A held patient's account; such a patient signs nothing, and ``signer`` is the key of its claim card."""
 
     @cached_property
     def care(self) -> CareLedger:

@@ -216,13 +216,12 @@ def test_outcome__emergency__opens_and_a_denial_keeps_closed(people: People) -> 
 
 
 def test_outcome__no_key__is_held_and_claimed_with_the_paper(people: People) -> None:
-    patient = people["P-NO-KEY"]
-    registry = people.relayer.care.participants
-    new = people.someone()
-    assert registry.controller_of(patient.party) != new.party.address
-    signed = registry.sign_claim(patient.held, controller=new.party.address, signer=patient.signer)
-    registry.claim_held(patient.held, signed)
-    assert registry.controller_of(patient.party) == new.party.address
+    patient, new, desk = people["P-NO-KEY"], people.someone(), people.relayer.care
+    assert desk.participants.controller_of(patient.party) != new.party.address
+    desk.held.claim(
+        patient.held, desk.held.sign_claim(patient.held, controller=new.party.address, signer=patient.signer)
+    )
+    assert desk.participants.controller_of(patient.party) == new.party.address
 
 
 def test_outcome__stale__signature_is_dead(people: People) -> None:
