@@ -59,24 +59,6 @@ class Profile:
             return Signer.from_mnemonic(self.mnemonic, path=self.path)
         raise InputError(f"profile {self.name} has no key", fix="Give it one: careledger profile create --keystore.")
 
-    def wallet(self) -> Wallet:
-        """Return the wallet of this profile's words: all of its accounts, not the one of ``path`` alone.
-
-        Raises:
-            InputError: The profile has a single key, and no words.
-            KeyMaterialError: Its file does not serve.
-        """
-        from careledger.chain.keyfiles import read_private_file
-        from careledger.privacy.pseudonyms import Wallet
-
-        if self.mnemonic is None:
-            raise InputError(
-                f"profile {self.name} is no wallet",
-                why="It has a single key; the accounts of a person follow from words.",
-                fix="Create one with words: careledger profile create --mnemonic FILE.",
-            )
-        return Wallet.from_mnemonic(Secret(read_private_file(self.mnemonic).strip(), "mnemonic"))
-
     def seed_opener(self) -> SeedOpener:
         """Return what opens sealed files for this profile; asks for the password where it needs one.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from careledger.cli import consent_documents as documents
+from careledger.cli import policies
 from careledger.cli.frame import Frame, verb
 from careledger.cli.parameters import address_of, code_of
 from careledger.cli.terms import read_signed, read_terms, recipient, write_signed, write_terms
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from careledger.resources.consent_types import ConsentReceipt
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(policies.app, name="policy", help="What holds where a patient has said nothing: state, show.")
 
 
 @app.callback()

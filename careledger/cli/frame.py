@@ -46,18 +46,43 @@ class Run:
     verbose: str = ""
 
 
-def _option(*names: str, help: str, metavar: str | None = None) -> Any:
-    return typer.Option(*names, help=help, metavar=metavar, show_default=False)
+def _option(
+    *names: str, help: str, metavar: str | None = None, complete: Callable[[str], list[str]] | None = None
+) -> Any:
+    return typer.Option(*names, help=help, metavar=metavar, show_default=False, autocompletion=complete)
+
+
+def _profiles(incomplete: str) -> list[str]:
+    """Return the profiles whose names begin so, for the shell."""
+    from careledger import profiles
+
+    return [name for name in profiles.names(settings.load({}).home) if name.startswith(incomplete)]
+
+
+def _networks(incomplete: str) -> list[str]:
+    """Return the networks whose names begin so, for the shell."""
+    from careledger import networks
+
+    return [name for name in networks.known(settings.load({})) if name.startswith(incomplete)]
+
+
+def _of(words: Sequence[str]) -> Callable[[str], list[str]]:
+    """Return what completes one of some words, as the shell has it so far."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
 _COMMON: Final = {
     "json": (bool, _option("--json", help="Answer in JSON, errors too."), False),
-    "as_": (str | None, _option("--as", help="As whom: a profile.", metavar="PROFILE"), None),
+    "as_": (str | None, _option("--as", help="As whom: a profile.", metavar="PROFILE", complete=_profiles), None),
     "home": (str | None, _option("--home", help="The data folder.", metavar="FOLDER"), None),
     "verbose": (str | None, _option("-v", "--verbose", help="Log to stderr: info or debug.", metavar="LEVEL"), None),
 }
 _CHAIN: Final = {
-    "network": (str | None, _option("--network", help="The network by name.", metavar="NAME"), None),
+    "network": (
+        str | None,
+        _option("--network", help="The network by name.", metavar="NAME", complete=_networks),
+        None,
+    ),
     "instance": (str | None, _option("--instance", help="Which deployment there.", metavar="NAME"), None),
     "rpc": (str | None, _option("--rpc", help="The node.", metavar="URL"), None),
     "suite": (str | None, _option("--suite", help="The SuiteDirectory.", metavar="ADDRESS"), None),
@@ -65,7 +90,16 @@ _CHAIN: Final = {
 _WRITE: Final = {
     "dry_run": (bool, _option("--dry-run", help="Say what would be sent and what it costs; send nothing."), False),
     "key": (str | None, _option("--key", help="Business key: the same key never acts twice.", metavar="TEXT"), None),
-    "wait": (str | None, _option("--wait", help="Until sent, included or final.", metavar="STAGE"), None),
+    "wait": (
+        str | None,
+        _option(
+            "--wait",
+            help="Until sent, included or final.",
+            metavar="STAGE",
+            complete=_of(("sent", "included", "final")),
+        ),
+        None,
+    ),
     "yes": (bool, _option("--yes", help="Do not ask; on a real network --network is needed all the same."), False),
 }
 _ASKS: Final = {"yes": (bool, _option("--yes", help="Do not ask."), False)}
@@ -283,6 +317,10 @@ def verb(
         signature = inspect.signature(function)
         hints = get_type_hints(function, include_extras=True)
         own = [p.replace(annotation=hints[p.name]) for p in list(signature.parameters.values())[1:]]
+        for described in (each for p in own for each in getattr(p.annotation, "__metadata__", ())):
+            words = getattr(getattr(described, "parser", None), "words", None)
+            if words and described.autocompletion is None:
+                described.autocompletion = _of(words)
         added = [
             inspect.Parameter(
                 option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, described]

@@ -77,4 +77,5 @@ def code_of(codes: type[C]) -> Callable[[Any], C]:
         return member
 
     read.__name__ = codes.__name__.lower()
+    read.words = [member.word for member in codes if member.name != "NONE"]  # type: ignore[attr-defined]
     return read

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from careledger.codes import DataClass, Purpose
+from careledger.codes import DataClass, Purpose, Role, Rule
 from careledger.resources.base import Terms
 from careledger.resources.consent_receipt import ConsentReceipt, ReceiptStanding
 from careledger.resources.recipients import RoleRef, named, parse_scope, party_of, words_of
@@ -15,6 +15,7 @@ from careledger.resources.words import in_words
 from careledger.values import DirectiveId, PartyRef
 
 __all__ = [
+    "BasePolicy",
     "ConsentReceipt",
     "ConsentTerms",
     "Directive",
@@ -75,6 +76,18 @@ class Directive:
 
         data: dict[str, Any] = plain({**vars(self)})
         return data
+
+
+@dataclass(frozen=True)
+class BasePolicy:
+    """What a custodian states for where a patient has said nothing."""
+
+    rule: Rule
+    classes: frozenset[DataClass]
+    roles: frozenset[Role]
+    """In which roles an actor has to ask for it to speak."""
+    since: int
+    """When it was stated, in seconds since 1970; 0 where it never was."""
 
 
 def directive_of(

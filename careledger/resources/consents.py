@@ -13,6 +13,7 @@ from careledger.resources.base import SignedTerms, Terms, address_of
 from careledger.resources.calendar import AT_ONCE, DAY, whole
 from careledger.resources.consent_record import Agreement, document_of
 from careledger.resources.consent_types import (
+    BasePolicy,
     ConsentReceipt,
     ConsentTerms,
     Directive,
@@ -48,7 +49,7 @@ from careledger.values import (
     to_hex,
 )  # fmt: skip
 
-__all__ = ["ConsentReceipt", "ConsentTerms", "Consents", "Directive", "RoleRef"]
+__all__ = ["BasePolicy", "ConsentReceipt", "ConsentTerms", "Consents", "Directive", "RoleRef"]
 
 GRANT_DAYS = 7
 """How long a signed act may be carried to the chain at least."""
@@ -263,6 +264,12 @@ class Consents(ConsentsFor):
             value=lambda _: rule, key=key, wait=wait,
             dry_run=dry_run,
         )  # fmt: skip
+
+    def policy(self, custodian: PartyRef, *, jurisdiction: int, purpose: Purpose) -> BasePolicy:
+        """Return what a custodian states for a jurisdiction and purpose; ``Rule.UNSTATED`` where it says nothing."""
+        found = self._read("policyOf", address_of(custodian), jurisdiction, purpose.value, about_patient=False)
+        roles = frozenset(role for role in Role if role and int(found["roles"]) >> role.value & 1)
+        return BasePolicy(Rule(int(found["rule"])), classes_of(int(found["classes"])), roles, int(found["since"]))
 
     # ASKING
 

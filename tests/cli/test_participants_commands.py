@@ -10,9 +10,16 @@ credential
 affiliation
   offered, signed, started, ended            → test_affiliation__through_its_life__shown
 files that are something else                → test_files__something_else__one_sentence
+policy
+  stated, shown, asked                       → test_policy__stated__…
+completion
+  of nouns, code words, profiles, networks   → test_completion__of_words__offers_what_fits
 """
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -162,3 +169,41 @@ def test_files__something_else__one_sentence(cli: Cli, files: Path, text: str) -
         bad = cli("participants", *command, str(files / "bad.json"), "--as", "relayer")
         assert bad.code == 1 and "defect" not in bad.err and "Traceback" not in bad.err
     assert cli("participants", "credential", "issue", str(files / "none.json"), "--as", "relayer").code == 1
+
+
+def test_policy__stated__shown_and_beaten_by_nothing_but_the_patient(cli: Cli, files: Path) -> None:
+    which = ["--jurisdiction", "756000", "--purpose", "CAREMGT"]
+    shown = ["consents", "policy", "show", "--custodian", account(cli, "hospital"), *which]
+    unstated = cli(*shown)
+    assert unstated.code == 3 and "rule\tunstated" in unstated.out
+    law = ["--rule", "permit-unless-denied", "--law", "EPDG Art. 9", "--class", "labs", "--as", "hospital"]
+    assert yes(cli("consents", "policy", "state", *which, *law)).out.strip() == "PERMIT_UNLESS_DENIED"
+    assert yes(cli(*shown, "--json")).json["classes"] == ["labs"]
+    ask = ["consents", "decide", "--patient", STRANGER, "--actor", account(cli, "dr-roe"), "--class", "labs", *which]
+    clinic = ["--as-organisation", account(cli, "clinic"), "--custodian", account(cli, "hospital")]
+    assert "BASE_POLICY" in yes(cli(*ask, *clinic)).out
+    thief = cli("consents", "policy", "state", *which, *law[:-1], "dr-roe")
+    assert thief.code == 1 and "defect" not in thief.err
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("consents decide --purpose TRE", "TREAT"),
+        ("consents decide --class gen", "genomics gender"),
+        ("consents decide --as hosp", "hospital"),
+        ("participants credential suspend --role pract", "practitioner"),
+        ("consents grant --wait f", "final"),
+        ("consents pol", "policy"),
+        ("participants show --network sep", "sepolia"),
+    ],
+)
+def test_completion__of_words__offers_what_fits(files: Path, line: str, offered: str) -> None:
+    words = ["careledger", *line.split()]
+    environment = {
+        **os.environ, "_CARELEDGER_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }  # fmt: skip
+    run = "import sys; from careledger.cli import main; sys.argv = ['careledger']; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", run], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == offered.split(), done.stderr
