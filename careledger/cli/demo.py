@@ -81,6 +81,7 @@ def demo(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "demo.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
+        (folder / "audit-events.json").write_text(json.dumps(journey.audit, indent=2), encoding="utf-8")
     if frame.json:
         frame.answer(result)
         return

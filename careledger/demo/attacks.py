@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from careledger.chain.signers import Signer
-from careledger.codes import DataClass, Meaning, Role
+from careledger.codes import Basis, DataClass, Meaning, Role
 from careledger.custodian import Custodian
 from careledger.demo.cast import Player
 from careledger.errors import InputError, NotFound
 from careledger.privacy.commitments import RecordOpening, content_hash, new_salt
 from careledger.privacy.pseudonyms import Scope, Wallet
-from careledger.resources.access_requests import SignedRequest
+from careledger.resources.access_requests import SignedAccountingRequest, SignedRequest
+from careledger.resources.accountings import Accounting, AccountingStatement, PartProof
 from careledger.resources.answers import Answer
 from careledger.resources.base import SignedTerms
 from careledger.resources.consent_types import ConsentTerms
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "accredit_oneself",
+    "ask_for_another",
     "edit_log",
     "forge_author",
     "forge_receipt",
+    "leave_out",
     "match_plaintext",
     "swap_ciphertext",
     "widen",
@@ -76,6 +79,31 @@ def swap_ciphertext(reader: Player, wanted: SealedRecord, other: SealedRecord) -
 def forge_receipt(thief: Player, reader: Player, answer: Answer, request: SignedRequest) -> None:
     """Give the reader an answer whose receipt somebody else signed than the custodian named."""
     reader.care.records.receive(replace(answer, receipt=answer.receipt.terms.signed_by(thief.signer)), request)
+
+
+def leave_out(custodian: Custodian, told: Accounting, patient: Player) -> None:
+    """Account for all but one access, under a statement the custodian signs anew, and let the patient check it."""
+    shown = tuple(entry for entry in told.entries if entry.basis is not Basis.BREAK_GLASS)
+    message = told.statement.terms.typed.message
+    numbers = {name: int(message[name]) for name in ("since", "through", "anchored", "after", "entries")}
+    statement = AccountingStatement.of(
+        patient.care.records.domain, custodian=told.custodian, patient=told.patient, shown=shown,
+        issued_at=int(message["issuedAt"]), **numbers,
+    )  # fmt: skip
+    log = custodian.care.records.anchored_log(custodian.party)
+    places = [(log.part(number), leaves) for number, leaves in log.by_part(shown).items()]
+    parts = tuple(PartProof(part.part, tuple(custodian._proof(part, leaves))) for part, leaves in places if part)
+    signed = statement.signed_by(custodian.care.sender.signer)
+    check = patient.care.records.check_accounting(replace(told, entries=shown, parts=parts, statement=signed))
+    if not check.complete:
+        raise InputError(
+            check.problems[0].rstrip(".").lower(), why="Each entry has a number of her own, and none may be missing."
+        )
+
+
+def ask_for_another(thief: Player, custodian: PartyRef, patient: PartyRef) -> SignedAccountingRequest:
+    """Sign a request for somebody else's accounting."""
+    return thief.care.records.request_accounting(custodian=custodian, patient=patient, requester=thief.party)
 
 
 def edit_log(custodian: Custodian) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from careledger import errors
 from careledger.chain.signers import Signer
@@ -36,6 +37,7 @@ from careledger.errors import (
     StorageError,
 )
 from careledger.formats import fhir
+from careledger.formats.fhir.audit_event import audit_events, bundle
 from careledger.resources.access_requests import SignedRequest
 from careledger.resources.answers import Answer
 from careledger.resources.record_requests import Received
@@ -85,6 +87,7 @@ def play(
     without.unknown()
     journey.revoke()
     journey.shred()
+    journey.disclosures()
     LostPhone(care, story, journey.cast).play()
     journey.account()
     return journey
@@ -98,6 +101,8 @@ class Journey(Scenes):
         self.patient = patient
         self.documents: list[Document] = []
         self.custodian = Custodian(cast.hospital.care, cast.hospital.party)
+        self.audit: dict[str, Any] = {}
+        """The patient's accounting, as a Bundle of AuditEvents."""
         self.read_bytes = 0
 
     # SCENES
@@ -346,7 +351,41 @@ class Journey(Scenes):
             lambda: attacks.match_plaintext(victim),
             NotFound,
         )
+
+    def disclosures(self) -> None:
+        """The patient asks who read her records, and holds the answer against the anchors."""
+        cast, story, records = self.cast, self.story, self.cast.ana.care.records
+        story.scene("Accounting: who read my records, and who was refused")
         self._anchor_log()
+        request = records.request_accounting(custodian=cast.hospital.party, patient=cast.ana.party)
+        opener = cast.ana.opener
+        assert opener is not None  # noqa: S101 - the cast gives her one
+        answer = self.custodian.accounting(request)
+        told = answer.open(opener, records.domain)
+        check = records.check_accounting(told)
+        if not check.complete:
+            raise SealedDamaged("an accounting that was honest does not check")
+        denied = sum(1 for entry in told.disclosures if not entry.allowed)
+        story.step(
+            f"Ana signs a request; the hospital accounts for {check.entries} accesses, {denied} of them refused. Her "
+            f"wallet proves {check.proved} of them against the anchors, and that none is missing."
+        )
+        events = audit_events(
+            told.disclosures, custodian=told.custodian, chain_id=self.care.connection.chain_id,
+            registry=records.address, version="5.0.0",
+        )  # fmt: skip
+        self.audit = bundle(list(events))
+        story.step(f"She takes them along as {len(self.audit['entry'])} FHIR AuditEvents (R5).")
+        story.attack(
+            "The hospital leaves out the access in the emergency, and signs for the rest.",
+            lambda: attacks.leave_out(self.custodian, told, cast.ana),
+            errors.InputError,
+        )
+        story.attack(
+            "A thief asks for her accounting.",
+            lambda: self.custodian.accounting(attacks.ask_for_another(cast.thief, cast.hospital.party, cast.ana.party)),
+            errors.AccessDenied,
+        )
 
     def account(self) -> None:
         """What is on the chain is told: what a stranger saw, beside what it meant."""

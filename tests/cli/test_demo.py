@@ -53,7 +53,7 @@ def test_demo__json__one_object_with_scenes_steps_and_gas(cli: Cli, place: Path)
     story = result.json
     assert [scene["title"].split(":")[0] for scene in story["scenes"]] == [
         "Accreditation", "Sealed records", "Consent", "Reading", "Break-glass", "Held", "Unknown", "Revocation",
-        "Shredding", "Lost",
+        "Shredding", "Accounting", "Lost",
     ]  # fmt: skip
     for scene in story["scenes"]:
         steps = scene["steps"]
@@ -66,6 +66,9 @@ def test_demo__json__one_object_with_scenes_steps_and_gas(cli: Cli, place: Path)
     assert story["gas"] == sum(scene["gas"] for scene in story["scenes"]) > 0
     assert story["kept"] is None and story["outsider"]
     assert json.loads((place / "files" / "demo.json").read_text())["gas"] == story["gas"]
+    events = json.loads((place / "files" / "audit-events.json").read_text())["entry"]
+    assert {item["resource"]["resourceType"] for item in events} == {"AuditEvent"}
+    assert len(events) == story["patient"]["accesses"] > 3
 
 
 def test_demo__patient_of_synthea__told_in_lines(cli: Cli) -> None:
