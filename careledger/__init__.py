@@ -38,7 +38,7 @@ _HOMES = {
     "Reason": "codes",
     "Receipt": "values",
     "Role": "codes",
-    "RoleRef": "resources.consent_types",
+    "RoleRef": "values",
     "Rule": "codes",
     "Scope": "privacy.pseudonyms",
     "Secret": "redact",
@@ -118,11 +118,11 @@ if TYPE_CHECKING:
     from careledger.privacy.pseudonyms import Scope, Wallet
     from careledger.redact import Secret
     from careledger.resources.base import party
-    from careledger.resources.consent_types import ConsentReceipt, RoleRef
+    from careledger.resources.consent_types import ConsentReceipt
     from careledger.resources.participants import GuardianSet
     from careledger.resources.scope import Limits
     from careledger.storage import Store
-    from careledger.values import Address, Decision, Event, PartyRef, Prepared, Receipt
+    from careledger.values import Address, Decision, Event, PartyRef, Prepared, Receipt, RoleRef
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ from enum import Enum
 from importlib import import_module
 from typing import Any, Generic, Literal, NewType, NoReturn, TypeVar, cast
 
+from careledger.codes import Role
 from careledger.errors import InputError
 from careledger.money import Money
 from careledger.redact import PersonalText, Secret
@@ -39,6 +40,7 @@ __all__ = [
     "Prepared",
     "Receipt",
     "RecordId",
+    "RoleRef",
     "TrialId",
     "TxHash",
     "Wait",
@@ -212,6 +214,19 @@ class PartyRef:
     def from_json(cls, data: Mapping[str, Any]) -> PartyRef:
         """Read what ``to_json`` wrote."""
         return cls(data["kind"], data["address"])
+
+
+@dataclass(frozen=True)
+class RoleRef:
+    """A recipient that is everybody accredited in a role somewhere ("any research institution in Switzerland")."""
+
+    role: Role
+    jurisdiction: int
+    """ISO 3166-1 numeric × 1000 + subdivision."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return role and jurisdiction."""
+        return {"role": self.role.name, "jurisdiction": self.jurisdiction}
 
 
 @dataclass(frozen=True)

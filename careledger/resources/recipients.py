@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from careledger.codes import DataClass, Purpose, Role
-from careledger.values import ZERO_ADDRESS, Address, PartyRef
+from careledger.values import ZERO_ADDRESS, Address, PartyRef, RoleRef
 
 __all__ = ["RoleRef", "named", "parse_scope", "party_of", "words_of"]
-
-
-@dataclass(frozen=True)
-class RoleRef:
-    """A recipient that is everybody accredited in a role somewhere ("any research institution in Switzerland")."""
-
-    role: Role
-    jurisdiction: int
-    """ISO 3166-1 numeric × 1000 + subdivision."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return role and jurisdiction."""
-        return {"role": self.role.name, "jurisdiction": self.jurisdiction}
 
 
 def words_of(classes: frozenset[DataClass]) -> list[str]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from careledger.chain.abi import encode
 from careledger.codes import DataClass, Purpose
 from careledger.errors import InputError
-from careledger.values import ZERO_ADDRESS, Address, PartyRef, from_hex, keccak, to_hex
+from careledger.values import ZERO_ADDRESS, Address, PartyRef, RoleRef, from_hex, keccak, to_hex
 
 if TYPE_CHECKING:
-    from careledger.resources.consent_types import ConsentReceipt, RoleRef
+    from careledger.resources.consent_types import ConsentReceipt
 
 __all__ = [
     "ORDINARY",

@@ -139,6 +139,11 @@ def kind_of(resource_type: str, tree: dict[str, Any]) -> Kind:
     return kind
 
 
+def categories() -> frozenset[D]:
+    """Return the classes that an Observation or DiagnosticReport may be of, by its category."""
+    return frozenset(_CATEGORIES.values()) | {D.LABS, D.DOCUMENTS}
+
+
 def subject_of(resource_type: str, tree: dict[str, Any], full_url: str | None) -> str | None:
     """Return the reference to whom a resource is about, as written."""
     if resource_type in _SELF:

@@ -22,9 +22,10 @@ _R4_GUIDES = tuple(f"hl7.org/fhir/us/{guide}" for guide in ("core/", "carin-bb/"
 """Implementation guides of R4. Only a hint: US Core has an STU3 edition."""
 
 
-def is_known(resource_type: str) -> bool:
-    """Whether any version of FHIR has this resource type."""
-    return resource_type in _table()["types"]
+def is_known(resource_type: str, in_version: str = "") -> bool:
+    """Whether a version of FHIR, by its first digit, has this resource type; any version when none is named."""
+    types = _table()["types"]
+    return resource_type in types and in_version in types[resource_type][0]
 
 
 def fitting(tree: dict[str, Any]) -> frozenset[str]:
