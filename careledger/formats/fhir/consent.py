@@ -290,6 +290,10 @@ class _Reader:
 
     def _rest(self) -> None:
         """Report whatever nobody looked at."""
+        for path, value in self.leaves.named("modifierExtension"):
+            self.leaves.claim(path, "reported")
+            why = "by FHIR's rules whoever does not know it must not use what it modifies"
+            self.rules.report(path, value, why, Effect.MORE)
         for path, value in self.leaves.left():
             last = path.rpartition(".")[2].partition("[")[0]
             harmless = last in _IGNORABLE or last.startswith("_")
@@ -297,9 +301,6 @@ class _Reader:
                 "it may be left out by FHIR's rules" if harmless else "it is not read here, and may narrow what is said"
             )
             self.rules.report(path, value, why, Effect.NONE if harmless else Effect.MORE)
-        for path, value in self.leaves.named("modifierExtension"):
-            why = "by FHIR's rules whoever does not know it must not use what it modifies"
-            self.rules.report(path, value, why, Effect.MORE)
 
     # WHAT BECAME OF IT
 
@@ -346,4 +347,5 @@ def _provenance(tree: dict[str, Any]) -> Provenance | None:
     if not (found[1] + found[4]).isascii() or not (found[1] + found[4]).isdigit():
         return None
     contract = address(found[2], confirm_unchecked=True)
-    return Provenance(int(found[1]), contract, found[3], int(found[4]), receipt)
+    number = "" if found[3] == "standing" else found[3]
+    return Provenance(int(found[1]), contract, number, int(found[4]), receipt)

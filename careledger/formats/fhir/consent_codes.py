@@ -63,9 +63,9 @@ _ALIASES: Final = {
 }
 """Older names of the same code systems."""
 
-POLICY: Final = "urn:careledger:policy:one-directive"
-"""The policy of a Consent that states one directive: its codes are meant without those they subsume, and of whomever
-and whatever it does not name it says nothing."""
+POLICY: Final = "urn:careledger:policy:as-written"
+"""The policy of a Consent that states one directive or standing denial and nothing else: its codes are meant without
+those they subsume, and of whomever and whatever it does not name it says nothing."""
 DATA_CLASS: Final = "urn:careledger:data-class"
 """Code system of the classes that no standard label means exactly; its codes are the words of ``DataClass``."""
 ROLE_SYSTEM: Final = "urn:careledger:role"

@@ -13,8 +13,8 @@ from careledger.errors import InputError
 from careledger.values import ZERO_ADDRESS, Address, PartyRef, RoleRef, plain
 
 __all__ = [
-    "ConsentReading", "DirectiveDraft", "Effect", "Provenance", "StandingDraft", "Statement", "Unexpressed",
-    "without_indices",
+    "ConsentReading", "DirectiveDraft", "Effect", "Provenance", "StandingDraft", "StatedDenial", "StatedDirective",
+    "Statement", "Unexpressed", "without_indices",
 ]  # fmt: skip
 
 Decision = Literal["permit", "deny"]
@@ -114,6 +114,31 @@ class Provenance:
     version: int
     receipt: str = ""
     """The salted commitment to its receipt."""
+
+
+@dataclass(frozen=True)
+class StatedDirective:
+    """A directive as it stands, or was agreed: what a Consent is written from."""
+
+    patient: PartyRef
+    draft: DirectiveDraft
+    """What it says; its end is a time."""
+    provenance: Provenance
+    is_active: bool = True
+    """False where it was revoked, superseded or is over."""
+    given: int | None = None
+    """When the patient agreed, in seconds since 1970, where that is known."""
+    privacy_notice: str | None = None
+
+
+@dataclass(frozen=True)
+class StatedDenial:
+    """A standing denial as it stands."""
+
+    patient: PartyRef
+    draft: StandingDraft
+    provenance: Provenance
+    """Its ``directive_id`` is empty: a patient has one standing denial in a contract."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from careledger.formats.fhir import consent_codes as codes
 from careledger.formats.fhir.consent_model import DirectiveDraft, Effect, StandingDraft, Statement
 from careledger.formats.fhir.consent_parties import Recipient
 from careledger.formats.fhir.consent_rules import Rule, Rules
-from careledger.values import ZERO_ADDRESS, RoleRef
+from careledger.values import ZERO_ADDRESS, PartyRef, RoleRef
 
 __all__ = ["Outcome"]
 
@@ -44,7 +44,8 @@ class Outcome:
         self._cells: dict[_Key, _Cell] = {}
         self._of: dict[str, list[_Key]] = {}
         self._left_open: set[Recipient] = set()
-        self._closed: Classes = NOTHING
+        self._closing: list[Rule] = []
+        self._opening: list[Rule] = []
         self._denied: Classes = NOTHING
         self._standing_rules: list[str] = []
         self.statements: list[Statement] = []
@@ -56,13 +57,22 @@ class Outcome:
 
     def standing(self) -> StandingDraft | None:
         """Return the standing denial, if there is one."""
-        if not self._denied | self._closed:
+        closed = self._closed()
+        if not self._denied | closed:
             return None
-        return StandingDraft(self._denied, self._closed, tuple(self._standing_rules))
+        return StandingDraft(self._denied, closed, tuple(self._standing_rules))
 
     def drafts(self) -> list[DirectiveDraft]:
         """Return the directives, in the order their recipients were named."""
         return [draft for key, cell in self._cells.items() if (draft := self._draft(key, cell)) is not None]
+
+    def _closed(self) -> Classes:
+        """Return what is denied in emergencies: what a rule denies there, but for what rules within it permit."""
+        found = NOTHING
+        for rule in self._closing:
+            within = [each.permits.classes for each in self._opening if _is_within(each, rule)]
+            found |= rule.denies.classes - NOTHING.union(*within)
+        return found
 
     def _all(self) -> list[Rule]:
         """Return the rules that say something, outer ones first."""
@@ -76,8 +86,8 @@ class Outcome:
         only_glass = rule.glass and not rule.purposes
         if rule.recipients is None and (rule.glass or rule.purposes is None):
             if _is_whole(rule):
-                self._closed -= rule.permits.classes
-            elif self._closed:
+                self._opening.append(rule)
+            elif self._closed():
                 why = "an emergency is denied for good or not at all; here it stays denied"
                 report(rule.path, "permits a part of emergencies", why, Effect.LESS)
         if rule.recipients is None and not only_glass:
@@ -87,7 +97,7 @@ class Outcome:
                 why = "it is permitted to those that everybody stands for here, and to no others"
             report(rule.path, f"permits everybody: {_classes(rule.permits.classes)}", why, Effect.LESS)
         elif only_glass and rule.recipients is not None:
-            effect = Effect.LESS if self._closed else Effect.NONE
+            effect = Effect.LESS if self._closed() else Effect.NONE
             report(rule.path, "break the glass for one alone", "an emergency opens to all or to nobody", effect)
         if only_glass:
             return
@@ -112,8 +122,9 @@ class Outcome:
         outer = rule.outer
         if rule.everyone:
             self._deny_everybody(rule)
-        elif outer is not None and _excepts(rule, outer):
-            self._except(rule, outer)
+        elif outer is not None and outer.path in self._of and _excepts(rule, outer):
+            for key in self._of[outer.path]:
+                self._cells[key].denies.append(rule)
         elif rule.recipients is None:
             self._deny_purposes(rule)
         elif not rule.recipients:
@@ -149,7 +160,7 @@ class Outcome:
         if rule.start > self._rules.now:
             self._rules.report(f"{rule.path}.period", "a beginning", "a standing denial begins at once", Effect.LESS)
         self._denied |= left - conflict
-        self._closed |= rule.denies.classes
+        self._closing.append(rule)
         self._standing_rules.append(rule.path)
 
     def _deny_purposes(self, rule: Rule) -> None:
@@ -159,27 +170,13 @@ class Outcome:
             why = "a denial of emergencies has no end; this one is left out"
             self._rules.report(f"{rule.path}.period", "an end", why, Effect.MORE)
         elif rule.glass or Purpose.ETREAT in purposes:
-            self._closed |= rule.denies.classes
+            self._closing.append(rule)
             self._standing_rules.append(rule.path)
         if purposes:
             why = "a standing denial holds for every purpose, and a directive for one recipient"
             says = f"denies everybody {', '.join(sorted(item.word for item in purposes))}"
             self._rules.report(rule.path, says, why, Effect.MORE)
             self._deny_named(rule, self._everybody)
-
-    def _except(self, rule: Rule, outer: Rule) -> None:
-        """Take an exception from what the outer rule permits, and from nothing else."""
-        keys = [
-            (to, purpose)
-            for to, purpose in self._of.get(outer.path, [])
-            if (rule.recipients is None or to in rule.recipients)
-            and (rule.purposes is None or purpose in rule.purposes)
-        ]
-        if not keys:
-            says, why = f"except {_classes(rule.denies.classes)}", "nothing becomes of what it excepts from"
-            self._rules.report(rule.path, says, why, Effect.NONE)
-        for key in keys:
-            self._cells[key].denies.append(rule)
 
     def _deny_named(self, rule: Rule, targets: Iterable[Recipient]) -> None:
         purposes = frozenset(Purpose) if rule.purposes is None else rule.purposes
@@ -193,15 +190,16 @@ class Outcome:
 
     def _what_a_denial_leaves(self, rule: Rule, to: Recipient, purposes: frozenset[Purpose]) -> None:
         """Report, once for each recipient, who reads in spite of a directive that denies."""
-        if to in self._left_open:
-            return
-        self._left_open.add(to)
         if isinstance(to, RoleRef):
-            why = "who asks as an organisation, or as itself, is not held to a directive for its role"
-            self._rules.report(f"{rule.path}.actor", f"denies the role {to.role.word}", why, Effect.MORE)
+            says, why = f"denies the role {to.role.word}", "who asks as an organisation is not held to one for its role"
         elif to.kind == "organisation" and Purpose.ETREAT in purposes:
-            why = "an emergency opens in spite of a directive for an organisation; only to a person it can be denied"
-            self._rules.report(f"{rule.path}.actor", "denies an organisation in emergencies too", why, Effect.MORE)
+            says = "denies an organisation in emergencies too"
+            why = "an emergency opens in spite of a directive for an organisation; to a person alone it can be denied"
+        else:
+            return
+        if to not in self._left_open:
+            self._left_open.add(to)
+            self._rules.report(f"{rule.path}.actor", says, why, Effect.MORE)
 
     # ONE DIRECTIVE
 
@@ -270,16 +268,13 @@ def _classes(found: Classes) -> str:
 
 
 def _excepts(rule: Rule, outer: Rule) -> bool:
-    """Whether a denial speaks of nothing but what the permission around it permits."""
-    if outer.decision != "permit" or (rule.own_purpose and rule.glass):
+    """Whether a denial takes something from the directives of the permission around it, and says no more than that."""
+    if outer.decision != "permit" or rule.own_actor or rule.own_purpose or rule.glass:
         return False
-    people = not rule.own_actor or (
-        outer.recipients is not None and frozenset(rule.recipients or ()) <= frozenset(outer.recipients)
-    )
-    purposes = not rule.own_purpose or (
-        rule.purposes is not None and (outer.purposes is None or rule.purposes <= outer.purposes)
-    )
-    return people and purposes
+    if outer.recipients is None or outer.purposes is None:
+        return False
+    persons = all(isinstance(to, PartyRef) and to.kind == "person" for to in outer.recipients)
+    return persons or Purpose.ETREAT not in outer.purposes
 
 
 def _is_whole(rule: Rule) -> bool:

@@ -131,7 +131,7 @@ class Provision:
             self._one_of_many(where, name_of(named), "no account is known for this actor")
             return []
         self.leaves.claim_reference(place, named)
-        if found == self.rules.patient:
+        if found == self.rules.patient and not self.rules.exact:
             if not self.permits:
                 self.rules.report(where, name_of(named), "a patient's own request is always allowed", Effect.MORE)
             return []
