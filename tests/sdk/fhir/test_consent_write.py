@@ -2,18 +2,18 @@
 
 round trips
   given any directive
-    R4 and R5 read back as the very same, with its provenance         → test_prop_to_consent__any_directive__reads_back
+    R4 and R5 read back as the very same, with its provenance  → test_prop_to_consent__any_directive__reads_back
   given any standing denial
-    it reads back as the very same                                    → test_prop_to_consent__any_denial__reads_back
+    it reads back as the very same  → test_prop_to_consent__any_denial__reads_back
   given a consent of somebody else
-    what was expressed of it stays through both                       → test_to_consent__pattern_to_directive_and_back__the_same
+    what was expressed of it stays through both  → test_to_consent__pattern_to_directive_and_back__the_same
 what others read
-  it validates with the models, in FHIR's order of elements           → test_to_consent__models__accept_it_in_order
-  codes are the standard's wherever one means the class               → test_to_consent__labels__standard_where_exact
-  the oracle of the tests reads no more of it than it permits         → test_prop_to_consent__another_reader__reads_no_more
-  it names its receipt by the salted commitment, and has no hash      → test_to_consent__provenance__commitment_and_no_hash
+  it validates with the models, in FHIR's order of elements  → test_to_consent__models__accept_it_in_order
+  codes are the standard's wherever one means the class  → test_to_consent__labels__standard_where_exact
+  the oracle of the tests reads no more of it than it permits  → test_prop_to_consent__another_reader__reads_no_more
+  it names its receipt by the salted commitment, and has no hash  → test_to_consent__provenance__commitment_and_no_hash
 refusals
-  another version, a time no FHIR can write, a denial of nothing      → test_to_consent__cannot_be_written__refused
+  another version, a time no FHIR can write, a denial of nothing  → test_to_consent__cannot_be_written__refused
 """
 
 from __future__ import annotations
