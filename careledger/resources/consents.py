@@ -11,6 +11,7 @@ from careledger.errors import InputError, NotFound
 from careledger.privacy.commitments import new_salt
 from careledger.resources.base import SignedTerms, Terms, address_of
 from careledger.resources.calendar import AT_ONCE, DAY, whole
+from careledger.resources.consent_documents import ConsentDocuments
 from careledger.resources.consent_record import Agreement, document_of
 from careledger.resources.consent_types import (
     BasePolicy,
@@ -24,7 +25,7 @@ from careledger.resources.consent_types import (
     party_of,
     words_of,
 )
-from careledger.resources.consents_for import ConsentsFor, ended_by
+from careledger.resources.consents_for import ended_by
 from careledger.resources.scope import (
     ORDINARY,
     SENSITIVE,
@@ -71,7 +72,7 @@ _DENIAL = (
 )  # fmt: skip
 
 
-class Consents(ConsentsFor):
+class Consents(ConsentDocuments):
     """A patient's directives. Denial beats permission."""
 
     # AGREEING
@@ -79,7 +80,8 @@ class Consents(ConsentsFor):
     def draft(
         self, *, patient: PartyRef, to: PartyRef | RoleRef, purpose: Purpose,
         classes: Iterable[DataClass] | None = None, denies: Iterable[DataClass] | None = None, for_days: int = 90,
-        not_before: int | None = None, limits: Limits | None = None, notice: Mapping[str, Any] | None = None,
+        not_before: int | None = None, expires_at: int | None = None, limits: Limits | None = None,
+        notice: Mapping[str, Any] | None = None,
     ) -> ConsentTerms:  # fmt: skip
         """Draft what a patient is asked to agree to, for the version in force now.
 
@@ -91,6 +93,7 @@ class Consents(ConsentsFor):
             denies: Exceptions; all sensitive classes that are not permitted when not given.
             for_days: How long it lasts at most: it ends with a week, a day or an hour (UTC), as many others do.
             not_before: First second; as soon as it is carried when not given.
+            expires_at: First second after it, exactly so; ``for_days`` then says nothing.
             limits: An author or a data period, opened in questions only.
             notice: More fields of the consent record, such as ``privacy_notice``, ``language``, ``parties``; never on
                 chain. See :func:`careledger.resources.consent_record.document_of`.
@@ -105,7 +108,7 @@ class Consents(ConsentsFor):
                 "a directive permits or denies something, for at least a day", fix="Name classes and days."
             )
         now, start = self.now(), AT_ONCE if not_before is None else not_before
-        end = whole((start or now) + for_days * DAY, start=start or now)
+        end = whole((start or now) + for_days * DAY, start=start or now) if expires_at is None else expires_at
         scope = scope_word(to, purpose)
         _, current = self._standing(patient, scope)
         version, found = current["version"] + 1, limits or Limits()

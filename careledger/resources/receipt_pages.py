@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
@@ -207,9 +207,12 @@ def _value(name: str, value: Any, names: Mapping[str, str], language: str) -> st
 
 def _time(text: str, language: str) -> str:
     try:
-        return minute(int(datetime.fromisoformat(text).timestamp()), language)
+        then = datetime.fromisoformat(text)
     except ValueError:
         return text
+    if then.tzinfo is None:
+        return day(int(then.replace(tzinfo=UTC).timestamp()), language)
+    return minute(int(then.timestamp()), language)
 
 
 def _start(document: Mapping[str, Any]) -> int:

@@ -76,7 +76,7 @@ KINDS: dict[str, Kind] = {name: _record(c) for c, names in _PLAIN.items() for na
     "PractitionerRole": Kind(B.CREDENTIAL, None, "is an affiliation of a professional and an organisation"),
     "Organization": Kind(B.CREDENTIAL, None, "is an organisation that an accreditor vouches for"),
     "OrganizationAffiliation": Kind(B.CREDENTIAL, None, "is an affiliation of two organisations"),
-    "Consent": Kind(B.CONSENT, None, "is a consent, to be signed by the patient as a directive"),
+    "Consent": Kind(B.CONSENT, None, "is a consent, to be signed as directives: see careledger consents read"),
     "Encounter": Kind(B.ENCOUNTER, D.ENCOUNTERS, "is a visit, to be confirmed under an account of its own"),
     "Claim": Kind(B.CLAIM, D.CLAIMS, "is a claim"),
     "ClaimResponse": Kind(B.CLAIM_DECISION, D.CLAIMS, "is an insurer's answer to a claim"),

@@ -337,7 +337,7 @@ def test_read__pattern__is_valid_fhir(version: str) -> None:
 
 def test_read__pattern_by_time__has_window_and_limits() -> None:
     (timed,) = read(pattern("r4", "by-time")).drafts
-    assert (timed.not_before, timed.expires_at) == (1_768_435_200, 1_893_456_000), "15 January 2026 to the end of 2029"
+    assert (timed.not_before, timed.expires_at) == (1_579_046_400, 4_102_444_800), "15 January 2020 to the end of 2099"
     assert (timed.data_from, timed.data_until) == (1_640_995_200, 1_672_531_200), "2022"
     (authored,) = read(pattern("r4", "by-author")).drafts
     assert (authored.author, authored.expires_at) == (HOSPITAL.address, None)
