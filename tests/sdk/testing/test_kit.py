@@ -151,11 +151,9 @@ def test_S9_faults__reorg__what_was_taken_back_is_not_there(faults: Faults, peop
 
 def test_R7_faults__store_refuses__the_same_call_finishes(care: CareLedger, faults: Faults, people: People) -> None:
     patient = people.patient()
-    seal: Callable[[], object] = lambda: (
-        care.records.seal(  # noqa: E731
-            b"letter", author=people.hospital.party, about=patient.party, classes=LABS, key="letter/1"
-        ).value.id
-    )
+    seal: Callable[[], object] = lambda: care.records.seal(  # noqa: E731
+        b"letter", author=people.hospital.party, about=patient.party, classes=LABS, key="letter/1"
+    ).value.id
     faults.store_refuses()
     with pytest.raises(errors.StorageError):
         seal()
@@ -165,11 +163,9 @@ def test_R7_faults__store_refuses__the_same_call_finishes(care: CareLedger, faul
 
 def test_R7_faults__crash__the_same_call_finishes_after_a_restart(faults: Faults, people: People) -> None:
     hospital, patient = people.hospital, people.patient()
-    seal: Callable[[CareLedger], object] = lambda care: (
-        care.records.seal(  # noqa: E731
-            b"letter", author=hospital.party, about=patient.party, classes=LABS, key="letter/2"
-        ).value.id
-    )
+    seal: Callable[[CareLedger], object] = lambda care: care.records.seal(  # noqa: E731
+        b"letter", author=hospital.party, about=patient.party, classes=LABS, key="letter/2"
+    ).value.id
     with faults.passed() as names:
         seal(people.elsewhere(hospital).care)
     assert "sender.signed" in names
