@@ -66,34 +66,39 @@ def open_(
     if printer is not None and qr is not None:
         raise Misuse("a card sealed for the printer is drawn by the printer", fix="Leave out --qr.")
     options = frame.write_options()
+    how: dict[str, Any] = {
+        "will": will, "evidence": read_bytes(evidence), "jurisdiction": jurisdiction, "provisional": provisional,
+        "steward": None if steward is None else PartyRef("organisation", steward),
+    }  # fmt: skip
     with frame.client(signs=True, opens=True) as care:
-        found = _card(frame, care, card, printer, qr)
-        holder = None if steward is None else PartyRef("organisation", steward)
-        receipt = care.held.open(
-            found, will=will, evidence=read_bytes(evidence), steward=holder, jurisdiction=jurisdiction,
-            provisional=provisional, **options,
-        )  # fmt: skip
+        there = card.exists() and printer is None
+        found = _read_card(card) if there else care.held.new_card()
+        if not there and not frame.dry_run:
+            # A card of an account that was refused would be handed to somebody, so the chain is asked before.
+            care.held.open(found, dry_run=True, **how)
+            _write_card(frame, care, found, card, printer, qr)
+        receipt = care.held.open(found, **how, **options)
     _subject_alone(frame, receipt)
 
 
-def _card(frame: Frame, care: CareLedger, file: Path, printer: Address | None, qr: Path | None) -> ClaimCard:
-    """Return the card in a file, or a new one that is there before it is returned."""
+def _read_card(file: Path) -> ClaimCard:
     from careledger.resources.cards import ClaimCard
 
-    if file.exists() and printer is None:
-        return ClaimCard.read(Secret(read_bytes(file).split(b"\n")[0], "claim card"))
-    card = care.held.new_card()
-    if frame.dry_run:
-        return card
+    return ClaimCard.read(Secret(read_bytes(file).split(b"\n")[0], "claim card"))
+
+
+def _write_card(
+    frame: Frame, care: CareLedger, card: ClaimCard, file: Path, printer: Address | None, qr: Path | None
+) -> None:
+    """Put a new card into a file for its owner's eyes, or sealed for the printer's."""
     if printer is not None:
         write_paper(file, card.sealed_to(care.participants.encryption_key(PartyRef("organisation", printer))))
         frame.note(f"The card is in {file}, sealed for the printer.")
-        return card
+        return
     write_paper(file, card.text.reveal() + b"\n\n" + card.letter.reveal())
     if qr is not None:
         _draw(card, qr)
     frame.note(f"The card is in {file}: print it, hand it over, and remove the file.")
-    return card
 
 
 def _draw(card: ClaimCard, file: Path) -> None:

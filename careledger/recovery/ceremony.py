@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from careledger.errors import InputError, NotFound
 from careledger.privacy.documents import open_document, seal_document
 from careledger.privacy.files import read_private, write_private
+from careledger.privacy.openers import Recipient
 from careledger.privacy.pseudonyms import KnownAccount, Scope, Wallet
 from careledger.recovery.kits import Sheet, Ward
 from careledger.recovery.papers import broken, read
@@ -74,6 +75,43 @@ class Recovering:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _State:
+    """What a ceremony's file holds."""
+
+    accounts: tuple[Recovering, ...]
+    sheets: tuple[Sheet, ...]
+    spread_hours: float
+    ticked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def text(self) -> bytes:
+        return json.dumps(
+            {
+                "format": FORMAT, "accounts": [item.to_json() for item in self.accounts],
+                "sheets": [sheet.to_json() for sheet in self.sheets], "spreadHours": self.spread_hours,
+                "ticked": self.ticked,
+            }
+        ).encode()  # fmt: skip
+
+    @classmethod
+    def read(cls, text: bytes) -> _State:
+        data = read(text, FORMAT)
+        try:
+            return cls(
+                tuple(Recovering.from_json(item) for item in data["accounts"]),
+                tuple(Sheet.from_json(item) for item in data["sheets"]),
+                float(data["spreadHours"]),
+                {str(subject): tuple(names) for subject, names in data["ticked"].items()},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, InputError):
+            raise broken("ceremony") from None
+
+
+def _save(path: Path, owner: Recipient, state: _State) -> None:
+    write_private(path, seal_document(state.text(), KIND, recipients=[owner]).encode())
+    step("ceremony.saved")
+
+
 class Ceremony:
     """A recovery of several accounts, kept sealed in a folder of the new wallet.
 
@@ -90,14 +128,7 @@ class Ceremony:
         self.path, self.wallet = path, wallet
         self._opener = wallet.opener(Scope.book())
         text = read_private(path).decode("utf-8", "replace")
-        data = read(open_document(text, KIND, opener=self._opener), FORMAT)
-        try:
-            self.accounts = tuple(Recovering.from_json(item) for item in data["accounts"])
-            self.sheets = tuple(Sheet.from_json(item) for item in data["sheets"])
-            self.spread_hours = float(data["spreadHours"])
-            self.ticked = {str(subject): tuple(names) for subject, names in data["ticked"].items()}
-        except (KeyError, TypeError, ValueError, AttributeError, InputError):
-            raise broken("ceremony") from None
+        self._state = _State.read(open_document(text, KIND, opener=self._opener))
 
     @classmethod
     def start(
@@ -137,13 +168,25 @@ class Ceremony:
             replace(sheet, wards=tuple(w for w in sheet.wards if used.get(w.subject) == commitment_of(w.terms)))
             for sheet in sheets
         ]
+        state = _State(tuple(accounts), tuple(sheet for sheet in kept if sheet.wards), spread_hours)
         path = folder / f"{secrets.token_hex(8)}.ceremony"
-        found = cls.__new__(cls)
-        found.path, found.wallet, found._opener = path, wallet, wallet.opener(Scope.book())
-        found.accounts, found.sheets = tuple(accounts), tuple(sheet for sheet in kept if sheet.wards)
-        found.spread_hours, found.ticked = spread_hours, {}
-        found._save()
-        return found
+        _save(path, wallet.opener(Scope.book()).recipient(), state)
+        return cls(path, wallet)
+
+    @property
+    def accounts(self) -> tuple[Recovering, ...]:
+        """What is to be given back."""
+        return self._state.accounts
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """The guardians who are asked, each with the accounts it can give back."""
+        return self._state.sheets
+
+    @property
+    def ticked(self) -> Mapping[str, tuple[str, ...]]:
+        """What was done elsewhere, by account; see :meth:`tick`."""
+        return self._state.ticked
 
     # GUARDIANS
 
@@ -170,7 +213,7 @@ class Ceremony:
         """
         given = Approvals.unsealed(text, self._opener).approvals
         mine = {item.subject: item for item in self.accounts}
-        times = spread(len(given), start=care.participants.now(), hours=self.spread_hours)
+        times = spread(len(given), start=care.participants.now(), hours=self._state.spread_hours)
         for approval, at in zip(given, times, strict=True):
             item = mine.get(approval.wanted.ward.subject)
             _require_fitting(care, approval, item)
@@ -179,8 +222,7 @@ class Ceremony:
                 parcel = _approval_parcel(care, approval, at)
                 item = replace(item, approvals=(*item.approvals, approval), packed=(*item.packed, parcel))
                 mine[item.subject] = item
-        self.accounts = tuple(mine.values())
-        self._save()
+        self._change(accounts=tuple(mine.values()))
         indices = {(a.wanted.ward.subject, a.wanted.ward.index) for a in given}
         return tuple(
             parcel
@@ -211,7 +253,7 @@ class Ceremony:
     def executions(self, care: CareLedger) -> tuple[Parcel, ...]:
         """Return a parcel for each account whose wait is over; the same ones each time."""
         ready = [item for item in self.accounts if self.standing(care, item).state == "ready"]
-        times = spread(len(ready), start=care.participants.now(), hours=self.spread_hours)
+        times = spread(len(ready), start=care.participants.now(), hours=self._state.spread_hours)
         for item, at in zip(ready, times, strict=True):
             if item.execution is None:
                 parcel = Parcel.call(
@@ -219,8 +261,6 @@ class Ceremony:
                     not_before=at,
                 )  # fmt: skip
                 self._put(replace(item, execution=parcel))
-        if ready:
-            self._save()
         wanted = {item.subject for item in ready}
         return tuple(item.execution for item in self.accounts if item.subject in wanted and item.execution)
 
@@ -247,25 +287,18 @@ class Ceremony:
 
     def tick(self, subject: str, name: str) -> None:
         """Note that something left to do for an account was done elsewhere; see ``recovery.remaining``."""
-        self.ticked = {**self.ticked, subject: tuple(dict.fromkeys((*self.ticked.get(subject, ()), name)))}
-        self._save()
+        names = tuple(dict.fromkeys((*self.ticked.get(subject, ()), name)))
+        self._change(ticked={**self.ticked, subject: names})
 
     # INTERNAL
 
     def _put(self, item: Recovering) -> None:
-        self.accounts = tuple(item if known.subject == item.subject else known for known in self.accounts)
+        self._change(accounts=tuple(item if known.subject == item.subject else known for known in self.accounts))
 
-    def _save(self) -> None:
-        text = json.dumps(
-            {
-                "format": FORMAT, "accounts": [item.to_json() for item in self.accounts],
-                "sheets": [sheet.to_json() for sheet in self.sheets], "spreadHours": self.spread_hours,
-                "ticked": self.ticked,
-            }
-        )  # fmt: skip
-        sealed = seal_document(text.encode(), KIND, recipients=[self._opener.recipient()])
-        write_private(self.path, sealed.encode())
-        step("ceremony.saved")
+    def _change(self, **changes: Any) -> None:
+        """Replace a part of the state; on disk before this returns."""
+        self._state = replace(self._state, **changes)
+        _save(self.path, self._opener.recipient(), self._state)
 
     def __repr__(self) -> str:
         return f"<ceremony of {len(self.accounts)} accounts>"

@@ -200,6 +200,9 @@ def test_held_open__no_evidence_or_taken_card__refused(cli: Cli, there: Path) ->
     Path("fresh.txt").unlink()
     sealed = cli(*how, "--evidence", "proof.pdf", "--printer", clinic_of(there), "--qr", "card.svg")
     assert sealed.code == 2
+    stranger = cli(*how[:-1], "clinic", "--evidence", "proof.pdf")
+    assert stranger.code == 1 and "steward in 0 jurisdictions" in stranger.err
+    assert not Path("fresh.txt").exists()
     asked = cli(*how, "--evidence", "proof.pdf", "--dry-run")
     assert asked.code == 0 and not Path("fresh.txt").exists()
     drawn = cli(*how, "--evidence", "proof.pdf", "--qr", "card.svg", "--key", "drawn")

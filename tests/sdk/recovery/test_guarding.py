@@ -13,6 +13,7 @@ guard
 parcels
   given one that is not due, for another chain, for a stranger's contract or changed → refused
   given one carried twice               → once
+  given several, not in a hurry         → one by one, with pauses at random; what is not due stays
 """
 
 from __future__ import annotations
@@ -218,3 +219,22 @@ def test_carry__twice__once(family: Family) -> None:
     again = recovery.carry(family.care, guarding.parcels[0])
     assert first is not None and again is not None
     assert (again.tx, again.repeated) == (first.tx, True)
+
+
+def test_H7_carry_all__not_in_a_hurry__pauses_at_random_and_leaves_what_is_not_due(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarding = recovery.guard(
+        family.book, family.care, family.accounts, answers=family.answers(), quorum=2, spread_hours=0
+    )
+    later = replace(guarding.parcels[2], not_before=family.care.participants.now() + 3_600)
+    pauses: list[float] = []
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr("careledger.recovery.parcels.time.sleep", pauses.append)
+    waiting, refused = recovery.carry_all(
+        family.care, [*guarding.parcels[:2], later], progress=lambda done, total: told.append((done, total))
+    )
+    assert (list(waiting), list(refused), told) == ([later], [], [(1, 2), (2, 2)])
+    assert len(pauses) == 1 and 60 <= pauses[0] < 900
+    set_now = [family.care.participants.guardians_of(party).in_force for party in family.parties]
+    assert [int(item, 16) > 0 for item in set_now] == [True, True, False]
