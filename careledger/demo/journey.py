@@ -25,7 +25,7 @@ from careledger.demo import attacks
 from careledger.demo.cast import SWITZERLAND, Cast, assemble
 from careledger.demo.lost import LostPhone
 from careledger.demo.outsider import outsider_view
-from careledger.demo.people import WithoutKeys
+from careledger.demo.people import AtTheDesk
 from careledger.demo.scenes import Scenes, article, sent, words
 from careledger.demo.story import Story
 from careledger.errors import (
@@ -77,14 +77,15 @@ def play(
         CareLedgerError: The file does not serve, or an attack that had to fail did not.
     """
     journey = Journey(care, story, assemble(care, accounts, start=first_account), patient)
+    desk = AtTheDesk(care, story, journey.cast)
     journey.accredit()
+    desk.pair()
     journey.seal()
     journey.consent()
     journey.read()
     journey.emergency()
-    without = WithoutKeys(care, story, journey.cast)
-    without.held()
-    without.unknown()
+    desk.held()
+    desk.unknown()
     journey.revoke()
     journey.shred()
     journey.disclosures()

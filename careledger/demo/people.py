@@ -1,4 +1,4 @@
-"""Scenes of patients without keys: one whose account is held, and one whom nobody in the emergency room knows."""
+"""Scenes at the desk: a patient paired by a code, one whose account is held, one whom nobody knows."""
 
 from __future__ import annotations
 
@@ -13,11 +13,35 @@ from careledger.privacy.pseudonyms import Scope, Wallet
 from careledger.resources.joining import LinkOpening
 from careledger.values import PartyRef
 
-__all__ = ["WithoutKeys"]
+__all__ = ["AtTheDesk"]
+
+SYSTEM, VALUE = "urn:oid:2.16.840.1.113883.19.5", "MRN-4711"
+"""By what the hospital knows Ana; it is in its sealed directory and nowhere else."""
 
 
-class WithoutKeys(Scenes):
-    """Patients who hold no key, and are served honestly all the same."""
+class AtTheDesk(Scenes):
+    """Patients with a wallet, and patients who hold no key and are served honestly all the same."""
+
+    def pair(self) -> None:
+        """The hospital learns which account is Ana's, by a code that says nothing about her."""
+        cast, story = self.cast, self.story
+        story.scene("Pairing: a code at the desk")
+        desk = cast.hospital.care.directory
+        offer = desk.pair(system=SYSTEM, value=VALUE, name="Lindenhof Hospital")
+        story.step(
+            f"The hospital shows a code: who asks, until when, a random number; {len(offer.uri)} letters, no name."
+        )
+        story.attack(
+            "A thief shows a code in the hospital's name.",
+            lambda: cast.wallet.answer(offer.signed_by(cast.thief.signer), care=cast.relayer.care),
+            InputError,
+        )
+        answer = cast.wallet.answer(offer.uri, care=cast.relayer.care)
+        story.step(f"Ana's wallet checks who asks, and answers with an account for it alone; both show {answer.check}.")
+        desk.complete(answer.uri, checked="document-seen")
+        if desk.find(system=SYSTEM, value=VALUE) != cast.ana.party:
+            raise SealedDamaged("the directory leads to another account")
+        story.step("The desk has seen her passport; its sealed directory knows her now. Nothing of it is on chain.")
 
     def held(self) -> None:
         """A patient without a phone: held, acted for on a stated will, and claimed."""

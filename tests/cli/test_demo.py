@@ -52,8 +52,8 @@ def test_demo__json__one_object_with_scenes_steps_and_gas(cli: Cli, place: Path)
     assert result.code == 0, result.err
     story = result.json
     assert [scene["title"].split(":")[0] for scene in story["scenes"]] == [
-        "Accreditation", "Sealed records", "Consent", "Reading", "Break-glass", "Held", "Unknown", "Revocation",
-        "Shredding", "Accounting", "Lost",
+        "Accreditation", "Pairing", "Sealed records", "Consent", "Reading", "Break-glass", "Held", "Unknown",
+        "Revocation", "Shredding", "Accounting", "Lost",
     ]  # fmt: skip
     for scene in story["scenes"]:
         steps = scene["steps"]

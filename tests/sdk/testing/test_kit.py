@@ -27,8 +27,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,28 +151,34 @@ def test_S9_faults__reorg__what_was_taken_back_is_not_there(faults: Faults, peop
 
 def test_R7_faults__store_refuses__the_same_call_finishes(care: CareLedger, faults: Faults, people: People) -> None:
     patient = people.patient()
-    seal: Callable[[], object] = lambda: care.records.seal(  # noqa: E731
-        b"letter", author=people.hospital.party, about=patient.party, classes=LABS, key="letter/1"
-    ).value.id
+
+    def seal() -> Any:
+        return care.records.seal(
+            b"letter", author=people.hospital.party, about=patient.party, classes=LABS, key="letter/1"
+        ).value.id
+
     faults.store_refuses()
     with pytest.raises(errors.StorageError):
         seal()
     assert not [e for e in care.events() if e.name == "RecordAnchored"]
-    assert care.records.read(seal()) == b"letter"  # type: ignore[arg-type]
+    assert care.records.read(seal()) == b"letter"
 
 
 def test_R7_faults__crash__the_same_call_finishes_after_a_restart(faults: Faults, people: People) -> None:
     hospital, patient = people.hospital, people.patient()
-    seal: Callable[[CareLedger], object] = lambda care: care.records.seal(  # noqa: E731
-        b"letter", author=hospital.party, about=patient.party, classes=LABS, key="letter/2"
-    ).value.id
+
+    def seal(care: CareLedger) -> Any:
+        return care.records.seal(
+            b"letter", author=hospital.party, about=patient.party, classes=LABS, key="letter/2"
+        ).value.id
+
     with faults.passed() as names:
         seal(people.elsewhere(hospital).care)
     assert "sender.signed" in names
     with pytest.raises(Crashed), faults.crash_at("sender.signed"):
         seal(hospital.care)
     again = hospital.restarted()
-    assert again.records.read(seal(again)) == b"letter"  # type: ignore[arg-type]
+    assert again.records.read(seal(again)) == b"letter"
     assert len([e for e in again.events() if e.name == "RecordAnchored" and e.args["author"] == again.me]) == 2
 
 
@@ -265,7 +271,7 @@ def test_outcome__overdue__has_a_missed_review(people: People) -> None:
 
 
 def test_outcomes__each_is_tested_and_says_what_happens() -> None:
-    source = inspect.getsource(inspect.getmodule(asked))  # type: ignore[arg-type]
+    source = inspect.getsource(inspect.getmodule(asked))
     for name, outcome in OUTCOMES.items():
         assert f'"{name}"' in source, f"no test knows {name}"
         assert outcome.name == name
