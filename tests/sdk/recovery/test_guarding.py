@@ -235,6 +235,7 @@ def test_H7_carry_all__not_in_a_hurry__pauses_at_random_and_leaves_what_is_not_d
         family.care, [*guarding.parcels[:2], later], progress=lambda done, total: told.append((done, total))
     )
     assert (list(waiting), list(refused), told) == ([later], [], [(1, 2), (2, 2)])
-    assert len(pauses) == 1 and 60 <= pauses[0] < 900
+    (pause,) = [seconds for seconds in pauses if seconds >= 1]
+    assert 60 <= pause < 900
     set_now = [family.care.participants.guardians_of(party).in_force for party in family.parties]
     assert [int(item, 16) > 0 for item in set_now] == [True, True, False]
