@@ -15,12 +15,11 @@ from careledger.cli.parameters import address_of, code_of
 from careledger.cli.terms import read_signed, read_terms, recipient, write_signed, write_terms
 from careledger.cli.views import directive_row
 from careledger.codes import ConsentReason, DataClass, Purpose, Role
-from careledger.errors import InputError, Misuse
-from careledger.text import shown
-from careledger.values import Address, PartyRef, plain
+from careledger.errors import Misuse
+from careledger.values import Address, PartyRef
 
 if TYPE_CHECKING:
-    from careledger.resources.consent_types import ConsentReceipt
+    pass
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(policies.app, name="policy", help="What holds where a patient has said nothing: state, show.")
@@ -204,19 +203,10 @@ def draft(
         )  # fmt: skip
         home = care.home
     where = receipt or home / "receipts" / f"{terms.call['receipt'][2:]}.json"
-    _keep(where, terms.receipt)
+    documents.keep(where, terms.receipt)
     frame.note(terms.in_words(language))
     frame.note(f"The receipt is in {where}; keep it secret.")
     write_terms(terms, file)
-
-
-def _keep(where: Path, receipt: ConsentReceipt) -> None:
-    """Write a receipt, salt included, for its owner's eyes."""
-    from careledger.privacy.files import write_private
-
-    if where.exists():
-        raise InputError(f"{shown(where.name)} is there already", fix="Give --receipt another file.")
-    write_private(where, json.dumps(plain(receipt.to_json()), indent=1).encode())
 
 
 @verb(app, "sign", chain=True)

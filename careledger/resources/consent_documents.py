@@ -27,6 +27,7 @@ from careledger.formats.fhir.consent_parties import Recipient, Resolve
 from careledger.formats.fhir.consent_write import Version, to_consent
 from careledger.formats.fhir.strict import parse
 from careledger.resources.base import Terms, address_of
+from careledger.resources.calendar import DAY, whole
 from careledger.resources.consent_receipt import ConsentReceipt
 from careledger.resources.consent_types import ConsentTerms, Directive
 from careledger.resources.consents_for import ConsentsFor
@@ -88,7 +89,7 @@ class ConsentDocuments(ConsentsFor):
         Args:
             source: As for ``read_fhir``.
             accept: Locations of what narrows access and cannot be said, and may be left out all the same.
-            for_days: How long a permission lasts that names no end; a denial that names none has none.
+            for_days: How long from now on a permission lasts that names no end; a denial that names none has none.
             patient: Whose consents they are.
             resolve: Finds accounts.
             everybody: Whom a permission stands for that names nobody.
@@ -103,11 +104,15 @@ class ConsentDocuments(ConsentsFor):
         readings = self.read_fhir(
             source, resolve=resolve, everybody=everybody, purposes=purposes, patient=patient, zone=zone
         )
-        names = list(accept)
+        names = frozenset(accept)
+        if unknown := sorted(names.difference(*(reading.names for reading in readings))):
+            raise InputError(
+                f"nothing that widens access stands at {unknown[0][:80]}", fix="Name the locations as they are listed."
+            )
         terms: list[ConsentTerms] = []
         denials: list[Terms] = []
         for reading in readings:
-            drafts = reading.accepted(names)
+            drafts = reading.accepted(names & reading.names)
             if reading.patient is None:
                 raise InputError(
                     "it is not known whose consent this is",
@@ -159,11 +164,12 @@ class ConsentDocuments(ConsentsFor):
         self, patient: PartyRef, draft: DirectiveDraft, notice: Mapping[str, Any], for_days: int
     ) -> ConsentTerms:
         end = draft.expires_at
-        if end is None and not draft.permits:
-            end = AFTER_LAST
+        if end is None:
+            start = max(draft.not_before, self.now())
+            end = whole(start + for_days * DAY, start=start) if draft.permits else AFTER_LAST
         return self._care.consents.draft(
             patient=patient, to=draft.to, purpose=draft.purpose, classes=draft.permits, denies=draft.denies,
-            for_days=for_days, not_before=draft.not_before or None, expires_at=end,
+            not_before=draft.not_before or None, expires_at=end,
             limits=Limits(draft.author, draft.data_from, draft.data_until), notice=notice,
         )  # fmt: skip
 

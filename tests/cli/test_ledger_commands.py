@@ -16,6 +16,7 @@ from tests.cli.kept import Kept, keep
 Cli = Callable[..., Result]
 pytestmark = [pytest.mark.skipif(find_anvil() is None, reason="no Anvil"), pytest.mark.xdist_group("kept-demo")]
 SWITZERLAND = "756000"
+SEEDS = Path(__file__).resolve().parents[2] / "seeds"
 NOBODY = "0x52908400098527886E0F7030069857D2E4169EE7"
 NO_RECORD = "0x" + "11" * 32
 
@@ -160,6 +161,37 @@ def test_consents_receipt__shown_in_three_languages_and_verified__as_the_chain_h
     other = cli("consents", "verify", str(files / "changed"))
     assert other.code == 3 and "state\tnot on chain" in other.out
     assert "holds no consent receipt" in cli("consents", "verify", str(files / "terms.json")).err
+
+
+def test_consents_fhir__read_signed_granted_exported__the_same_comes_back(
+    cli: Cli, people: People, files: Path
+) -> None:
+    seed, folder, out = SEEDS / "consents" / "ana-lindenhof.json", files / "terms", files / "out.json"
+    read = [
+        "consents",
+        "read",
+        str(seed),
+        "--patient",
+        people.ana,
+        "--party",
+        f"Organization/lindenhof=person:{people.doctor}",
+    ]
+    refused = cli(*read, "--terms", str(folder))
+    assert refused.code == 1 and "Consent.provision.provision[1].data[0]" in refused.err and not folder.exists()
+    accept = ["--accept", "Consent.provision.provision.data", "--terms", str(folder)]
+    assert yes(cli(*read, *accept)).out.splitlines() == [str(folder / "grant-1.json")]
+    assert stat.S_IMODE((folder / "grant-1.receipt").stat().st_mode) == 0o600
+    assert "is there already" in cli(*read, *accept).err
+    yes(cli("consents", "sign", str(folder / "grant-1.json"), "--as", "ana", "--out", str(files / "signed.json")))
+    directive = yes(cli("consents", "grant", "--signed", str(files / "signed.json"), "--as", "relayer")).out.strip()
+    assert "Lindenhof Clinic" in yes(cli("consents", "show", "--receipt", str(folder / "grant-1.receipt"))).out
+    for version in ("R4", "R5"):
+        yes(cli("consents", "export", str(out), "--patient", people.ana, "--version", version))
+        again = yes(cli("consents", "read", str(out), "--json")).json
+        mine = [each for each in again if each["provenance"]["directive_id"] == directive]
+        assert mine[0]["unexpressed"] == [] and mine[0]["directives"][0]["denies"] == ["MENTAL_HEALTH"]
+        assert "is there already" in cli("consents", "export", str(out), "--patient", people.ana).err
+        out.unlink()
 
 
 def test_consents_grant__dry_run_then_key__nothing_then_once(cli: Cli, people: People, files: Path) -> None:

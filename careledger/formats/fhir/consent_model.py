@@ -45,6 +45,10 @@ class Unexpressed:
     rule: str = ""
     """Location of the provision whose drafts alone it concerns; empty where it concerns the whole consent."""
 
+    def to_json(self) -> dict[str, Any]:
+        """Return every field; the effect in words."""
+        return {item.name: str(getattr(self, item.name)) for item in fields(self)}
+
 
 @dataclass(frozen=True)
 class DirectiveDraft:
@@ -167,31 +171,38 @@ class ConsentReading:
         """What would let more be read than the consent says if it were left out."""
         return tuple(item for item in self.unexpressed if item.effect is Effect.MORE)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names by which what widens can be accepted: locations, with or without the numbers in brackets."""
+        return frozenset(form for item in self.widening for form in (item.location, without_indices(item.location)))
+
+    def not_accepted(self, accept: Iterable[str]) -> tuple[Unexpressed, ...]:
+        """Return what would widen access and is not among the names accepted."""
+        names = frozenset(accept)
+        return tuple(
+            item for item in self.widening if item.location not in names and without_indices(item.location) not in names
+        )
+
     def accepted(self, accept: Iterable[str]) -> tuple[DirectiveDraft, ...]:
-        """Return the drafts, once everything that would widen them is accepted by name.
+        """Return the drafts, once everything that would make one of them wider is accepted by name.
 
         Args:
-            accept: Locations, with or without the numbers in brackets, of what may be left out.
+            accept: Names of what may be left out.
 
         Raises:
             InputError: Something in the way was not accepted, or nothing stands at a location named.
         """
-        names = frozenset(accept)
-        known = {form for item in self.widening for form in (item.location, without_indices(item.location))}
-        if unknown := sorted(names - known):
+        names = list(accept)
+        if unknown := sorted(set(names) - self.names):
             raise InputError(
                 f"nothing that widens access stands at {unknown[0][:80]}", fix="Name the locations as they are listed."
             )
-        left = {
-            place
-            for draft in self.drafts
-            for place in draft.blocked_by
-            if place not in names and without_indices(place) not in names
-        }
+        blocking = {place for draft in self.drafts for place in draft.blocked_by}
+        left = sorted({item.location for item in self.not_accepted(names)} & blocking)
         if left:
             raise InputError(
                 f"this consent says {len(left)} thing{'s' if len(left) > 1 else ''} that no directive can say, and "
-                f"without which more could be read: {', '.join(sorted(left))}",
+                f"without which more could be read: {', '.join(left)}",
                 why="What narrows a consent is never left out by itself.",
                 fix="Accept each by its name, or have the patient say it otherwise.",
             )

@@ -77,7 +77,10 @@ class Outcome:
     def _all(self) -> list[Rule]:
         """Return the rules that say something, outer ones first."""
         found = self._rules.found if self._default is None else [self._default, *self._rules.found]
-        return [rule for rule in found if not rule.omitted and (rule.end is None or rule.end > self._rules.now)]
+        return [rule for rule in found if self._holds(rule)]
+
+    def _holds(self, rule: Rule) -> bool:
+        return not rule.omitted and (rule.end is None or rule.end > self._rules.now)
 
     # PERMISSIONS
 
@@ -135,10 +138,14 @@ class Outcome:
 
     def _deny_everybody(self, rule: Rule) -> None:
         """Deny for every purpose: a standing denial, but for what the rules within it permit."""
-        within = [each for each in self._all() if each.decision == "permit" and _is_within(each, rule)]
-        reopening = [each for each in within if each.everyone and _is_whole(each)]
-        reopened = NOTHING.union(*(each.permits.classes for each in reopening))
-        named = [each for each in within if each not in reopening and (each.purposes is None or each.purposes)]
+        within = [each for each in self._rules.found if each.decision == "permit" and _is_within(each, rule)]
+        reopened: Classes = NOTHING
+        named: list[Rule] = []
+        for each in within:
+            if each.everyone and _is_whole(each) and self._holds(each):
+                reopened |= each.permits.classes
+            elif each.purposes or not each.glass:
+                named.append(each)  # also what nothing comes of: the consent permits it, so this is no plain dissent
         left = rule.denies.classes - reopened
         conflict = left & NOTHING.union(*(each.permits.classes for each in named))
         if rule is self._default:

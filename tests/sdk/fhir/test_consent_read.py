@@ -29,6 +29,7 @@ elements
   classes: labels, types, codes, and several together         → test_read__classes__exact_or_reported
   policies and decisions                                      → test_read__policies__what_holds_otherwise
   everybody is denied all but something                       → test_read__denied_all_but_one__standing_for_the_rest
+  a permission to whom nobody knows                           → test_read__permits_whom_nobody_knows__no_dissent_either
   what is not in force                                        → test_read__not_in_force__nothing_becomes_of_it
   what is no rule                                             → test_read__no_rule__kept_for_the_receipt
   of STU3, of two versions, of nothing                        → test_read__another_shape__refused
@@ -600,6 +601,14 @@ def test_read__denied_all_but_one__standing_for_the_rest() -> None:
     )
     everyone = read(consent({"type": "deny", "provision": [{"type": "permit", "securityLabel": label("N")}]}))
     assert everyone.standing == StandingDraft(SENSITIVE, SENSITIVE) and not everyone.widening
+
+
+def test_read__permits_whom_nobody_knows__no_dissent_either() -> None:
+    tree = pattern("r5", "by-class")
+    reading = read(tree, resolve=None)
+    assert (reading.drafts, reading.standing) == ((), None), "an unknown clinic does not make it a denial to everybody"
+    assert effects(reading)["Consent.decision"] is Effect.MORE
+    assert without_outcome(tree, reading) == []
 
 
 @pytest.mark.parametrize(
