@@ -52,12 +52,14 @@ def worklist(
     """
     opens = frame.settings["profile"] is not None and frame.profile.opener is not None
     with frame.client(opens=opens) as care:
-        entries = None
-        if log is not None:
+        house = PartyRef("organisation", organisation)
+        found = care.emergencies.worklist(house)
+        if log is not None and found:
             from careledger.custodian import Custodian
 
-            entries = Custodian(care, PartyRef("organisation", log)).book.all()
-        found = care.emergencies.worklist(PartyRef("organisation", organisation), accesses=entries)
+            book = Custodian(care, PartyRef("organisation", log)).book
+            entries = book.all(since=min(item.emergency.opened_at for item in found))
+            found = care.emergencies.worklist(house, accesses=entries)
     if frame.json:
         frame.answer(found)
     else:

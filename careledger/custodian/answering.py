@@ -60,9 +60,9 @@ class Answering(Keeping):
         """Answer a request: decide, write the entry, sign the receipt, and release if allowed.
 
         Decided is on the record's own classes, author and patient, from its sealed opening, with the custodian's base
-        policy; where the request names classes, a record that holds others is refused. An allowed decision is asked
-        again if the chain has moved on before the parcel is made; when it has become a refusal, that is a second entry.
-        A repeated request gets the same entry and receipt, and within its time the parcel as well.
+        policy; where the request names classes, a record that holds others is refused. The chain is asked once more
+        before the parcel is made: what has become a refusal meanwhile is a second entry, and nothing is released. A
+        repeated request gets the same entry and receipt, and within its time the parcel as well.
 
         Args:
             request: The reader's signed request.
@@ -186,19 +186,18 @@ class Answering(Keeping):
     def _release(
         self, receipted: _Receipted, terms: AccessRequest, reader: Recipient
     ) -> tuple[_Receipted, Parcel | None]:
-        """Return the parcel of an allowed entry, after asking again where the chain has moved on."""
+        """Return the parcel of an allowed entry, after asking the chain once more."""
         if not receipted.entry.allowed or not self._is_fresh(terms.issued_at):
             return receipted, None
         try:
             kept = self._kept(terms)
         except NotFound:
             return receipted, None
-        if self.care.connection.head().number > receipted.entry.block:
-            now = self._decided(terms, kept)
-            if not now.allowed:
-                (entry,) = self.book.write(now, again=True)
-                step("custodian.refused")
-                return self._receipted(entry), None
+        now = self._decided(terms, kept)
+        if not now.allowed:
+            (entry,) = self.book.write(now, again=True)
+            step("custodian.refused")
+            return self._receipted(entry), None
         return receipted, self._parcel(receipted, kept, reader)
 
     def _parcel(self, receipted: _Receipted, kept: _Kept, reader: Recipient) -> Parcel:

@@ -10,6 +10,7 @@ import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -188,9 +189,14 @@ class LogBook:
             rows = db.execute(query, (self._subject_tag(patient),)).fetchall()
         return map(self._open, rows)
 
-    def all(self) -> Iterator[AccessEntry]:
-        """Yield every entry in order."""
+    def all(self, *, since: int = 0) -> Iterator[AccessEntry]:
+        """Yield every entry in order, or those written from a second on, in seconds since 1970."""
         place = self.after
+        if since:
+            with self.sealed.db() as db:
+                (place,) = db.execute(
+                    "SELECT coalesce(max(entry), ?) FROM entries WHERE at < ?", (place, since)
+                ).fetchone()
         while True:
             with self.sealed.db() as db:
                 query = f"SELECT {_COLUMNS} FROM entries WHERE entry > ? ORDER BY entry LIMIT 10000"  # noqa: S608
@@ -276,10 +282,16 @@ def _pack(entry: AccessEntry) -> bytes:
     )  # fmt: skip
 
 
+@lru_cache(1 << 14)
+def _account(raw: bytes) -> Address:
+    """Return an account with its checksum; a log names few of them often."""
+    return checksum(to_hex(raw))
+
+
 def _unpack(number: int, row: bytes) -> AccessEntry:
     record, patient, actor, acting, purpose, basis, reason, allowed, block, at, salt, own_salt, own = _ROW.unpack(row)
-    subject = Subject(checksum(to_hex(patient)), own, Secret(own_salt, "salt"))
+    subject = Subject(_account(patient), own, Secret(own_salt, "salt"))
     return AccessEntry(
-        number, RecordId(to_hex(record)), checksum(to_hex(actor)), Acting.from_word(acting), Purpose(purpose),
+        number, RecordId(to_hex(record)), _account(actor), Acting.from_word(acting), Purpose(purpose),
         Basis(basis), Reason(reason), allowed, block, at, Secret(salt, "salt"), subject.digest, subject,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from careledger.codes import Basis, Purpose, Reason, Role
@@ -57,7 +58,7 @@ class Acting:
             return cls(acting, organisation_role, jurisdiction)
         return cls(acting)
 
-    @property
+    @cached_property
     def word(self) -> bytes:
         """``kind << 208 | role << 192 | jurisdiction << 160 | account``, 32 bytes."""
         above = self.role.value << _ROLE_AT | self.jurisdiction << _JURISDICTION_AT
@@ -66,11 +67,7 @@ class Acting:
     @classmethod
     def from_word(cls, word: bytes) -> Acting:
         """Read what ``word`` wrote."""
-        capacity, _ = parse_scope(to_hex(word))
-        if isinstance(capacity, RoleRef) or capacity.kind == "person":
-            return cls(capacity)
-        value = int.from_bytes(word, "big")
-        return cls(capacity, Role(value >> _ROLE_AT & 0xFFFF), value >> _JURISDICTION_AT & 0xFFFFFFFF)
+        return _acting_of(word)
 
     @property
     def how(self) -> dict[str, Any]:
@@ -78,6 +75,22 @@ class Acting:
         if isinstance(self.capacity, RoleRef) or self.capacity.kind == "person":
             return {"capacity": self.capacity}
         return {"capacity": self.capacity, "organisation_role": self.role, "jurisdiction": self.jurisdiction}
+
+
+@lru_cache(1 << 14)
+def _acting_of(word: bytes) -> Acting:
+    """Read an acting word; a log names few of them often."""
+    capacity, _ = parse_scope(to_hex(word))
+    if isinstance(capacity, RoleRef) or capacity.kind == "person":
+        return Acting(capacity)
+    value = int.from_bytes(word, "big")
+    return Acting(capacity, Role(value >> _ROLE_AT & 0xFFFF), value >> _JURISDICTION_AT & 0xFFFFFFFF)
+
+
+@lru_cache(1 << 14)
+def _account(text: str) -> Address:
+    """Read an account with its checksum; a log names few of them often."""
+    return PartyRef("person", Address(text)).address
 
 
 @dataclass(frozen=True)
@@ -129,7 +142,7 @@ class AccessEntry:
         return keccak(
             b"".join((
                 _TAGS[ACCESS_DOMAIN], self.salt.reveal(), _word(self.entry), self.about, from_hex(self.record),
-                from_hex(self.actor).rjust(32, b"\0"), self.acting.word, *(_word(int(value)) for value in fields),
+                from_hex(self.actor).rjust(32, b"\0"), self.acting.word, *map(_word, fields),
             ))
         )  # fmt: skip
 
@@ -190,9 +203,9 @@ class AccessEntry:
             subject = None
             if "patient" in data:
                 salt = Secret(from_base64url(data["subjectSalt"]), "salt")
-                subject = Subject(PartyRef("person", data["patient"]).address, _whole(data["own"], 8), salt)
+                subject = Subject(_account(data["patient"]), _whole(data["own"], 8), salt)
             return cls(
-                _whole(data["entry"], 8), RecordId(bytes32(data["record"])), PartyRef("person", data["actor"]).address,
+                _whole(data["entry"], 8), RecordId(bytes32(data["record"])), _account(data["actor"]),
                 Acting.from_word(from_hex(bytes32(data["acting"]))), Purpose[data["purpose"]], Basis[data["basis"]],
                 Reason[data["reason"]], data["allowed"] is True, _whole(data["block"], 8), _whole(data["at"], 5),
                 Secret(from_base64url(data["salt"]), "salt"), from_hex(bytes32(data["about"])), subject,

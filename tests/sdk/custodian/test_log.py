@@ -83,7 +83,8 @@ def test_book__numbers_entries_and_each_patients_own(tmp_path: Path, opener: See
     assert [(e.entry, e.own) for e in made] == [(1, 1), (2, 1), (3, 2), (4, 3)]
     assert len({e.leaf for e in made} | {e.salt for e in made}) == 8
     again = book_in(tmp_path, opener)
-    assert list(again.all()) == made and list(again.about(ana.address)) == [made[0], made[2], made[3]]
+    assert list(again.all(since=1_800_000_000)) == list(again.all()) == made
+    assert list(again.all(since=1_800_000_001)) == [] and list(again.about(ana.address)) == [made[0], made[2], made[3]]
     assert again.write(draft(ana, "r0"), draft(ben, "r9")) == [made[0], again.entry(5)]
     assert again.of_request(keccak(b"r3")) == made[3] and again.of_request(keccak(b"none")) is None
     (refused,) = again.write(draft(ana, "r0", allowed=False, reason=Reason.REVOKED, basis=Basis.NONE), again=True)
