@@ -135,7 +135,7 @@ class AccessEntry:
     subject: Subject | None = field(default=None, repr=False)
     """Whom it is about; None where that is not told."""
 
-    @property
+    @cached_property
     def leaf(self) -> bytes:
         """The salted commitment that is logged, 32 bytes: keccak256 of the ABI encoding of domain, salt and fields."""
         fields = (self.purpose, self.basis, self.reason, self.allowed, self.block, self.at)
