@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from careledger import ConsentReceipt, profiles
 from careledger.chain.anvil import find_anvil
 from tests.cli.conftest import Result
 from tests.cli.kept import Kept, keep
@@ -140,7 +141,7 @@ def test_consents_draft__words_terms_and_receipt__each_in_its_place(cli: Cli, pe
 
 
 def test_consents_receipt__shown_in_three_languages_and_verified__as_the_chain_has_it(
-    cli: Cli, people: People, files: Path
+    cli: Cli, people: People, files: Path, there: Path
 ) -> None:
     directive = agree(cli, people, files, "--class", "labs")
     receipt, page = files / "terms.receipt", files / "page.html"
@@ -154,6 +155,12 @@ def test_consents_receipt__shown_in_three_languages_and_verified__as_the_chain_h
     assert cli("consents", "show", "--receipt", str(receipt), "--patient", people.ana).code == 2
     assert cli("consents", "show", "--receipt", str(files / "nowhere")).code == 1
 
+    sealed = files / "sealed.receipt"
+    ConsentReceipt.load(receipt).save(sealed, recipients=[profiles.load("clinic", there).seed_opener().recipient()])
+    assert (
+        "Laborwerte" in yes(cli("consents", "show", "--receipt", str(sealed), "--language", "de", "--as", "clinic")).out
+    )
+    assert cli("consents", "show", "--receipt", str(sealed), "--as", "relayer").code == 1
     assert yes(cli("consents", "verify", str(receipt), "--json")).json["state"] == "live"
     changed = json.loads(receipt.read_text())
     changed["document"]["pii_processing"]["purposes"][0]["purpose"] = "HRESCH"

@@ -306,7 +306,7 @@ class _Reader:
 
     def reading(self, outcome: Outcome, patient: PartyRef | None) -> ConsentReading:
         drafts = outcome.drafts()
-        reports = tuple(self.rules.reports)
+        reports = self.rules.reports
         everywhere = {item.location for item in reports if item.effect is Effect.MORE and not item.rule}
         return ConsentReading(
             fhir_version=self.version,

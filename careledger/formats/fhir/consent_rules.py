@@ -82,13 +82,16 @@ class Rules:
         self.leaves, self.version, self.parties = leaves, fhir_version, parties
         self.now, self.zone, self.exact, self.patient = now, zone, exact, patient
         self.found: list[Rule] = []
-        self.reports: list[Unexpressed] = []
+        self._reports: dict[Unexpressed, None] = {}
 
     def report(self, location: str, says: Any, why: str, effect: Effect, *, rule: str = "") -> None:
         """Say that something is left out, and why; the same is said once."""
-        found = Unexpressed(location, says if isinstance(says, str) else shortly(_text(says)), why, effect, rule)
-        if found not in self.reports:
-            self.reports.append(found)
+        self._reports.setdefault(Unexpressed(location, shortly(_text(says)), why, effect, rule))
+
+    @property
+    def reports(self) -> tuple[Unexpressed, ...]:
+        """What was reported, in order."""
+        return tuple(self._reports)
 
     def read(self, path: str, node: dict[str, Any], decision: Decision | None, outer: Rule | None) -> None:
         """Read a provision and those in it."""

@@ -34,8 +34,8 @@ from careledger.formats.fhir.consent_codes import ALL, DATA_CLASS, ORDINARY, SEN
 from careledger.formats.fhir.consent_model import DirectiveDraft, Provenance, StatedDenial, StatedDirective
 from careledger.formats.fhir.consent_write import to_consent
 from careledger.values import ZERO_ADDRESS, checksum
+from tests.sdk.fhir.consent_kit import NOW, WHO, pattern
 from tests.sdk.fhir.consent_oracle import LABELS, Question, said
-from tests.sdk.fhir.test_consent_read import NOW, WHO, pattern
 
 VERSIONS = ("4.0.1", "5.0.0")
 MODELS: dict[str, Any] = {"4.0.1": R4, "5.0.0": R5}
