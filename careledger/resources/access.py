@@ -92,7 +92,7 @@ class AccessLogs(Resource):
         """State how long at most an entry waits for its anchor: an hour to seven days; a day if it is never stated."""
         return self._write(
             "stateLogInterval", address_of(custodian), seconds, value=lambda _: seconds, key=key, wait=wait,
-            dry_run=dry_run, entry=False,
+            dry_run=dry_run, entry=False, stands=lambda: int(self.log_of(custodian)["intervalSeconds"]) == seconds,
         )  # fmt: skip
 
     def anchor_log(

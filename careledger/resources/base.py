@@ -117,6 +117,8 @@ class Resource:
         note: Any = None,
         entry: bool = True,
         not_after: int | None = None,
+        base: str | None = None,
+        stands: Callable[[], bool] | None = None,
     ) -> Receipt[T] | Prepared:
         """Send a call once; of a client at ease, lay what can wait into the tray instead.
 
@@ -124,19 +126,22 @@ class Resource:
             function: Its name in the ABI.
             *args: Its arguments.
             value: What the receipt is about, from the receipt's events.
-            key: The act's business key; by default derived from the calldata, so that the same call acts once.
+            key: The act's business key; when not given, ``base``.
             wait: Until when to wait.
             dry_run: Only say what it would cost.
             content: What makes the act the same where calldata differs at each attempt.
             note: JSON to keep beside it in the journal.
             entry: Whether this makes a new entry, which a retired contract does not take.
             not_after: The last second at which it can be carried, for what can wait until then.
+            base: The business key where none is given; derived from the calldata by default: the same call acts once.
+            stands: Asks the chain whether what this makes is so now. Where it was made under ``base`` and something
+                else came after it, the same call acts again: suspended, resumed, and suspended once more.
         """
         if entry:
             self._care.require_open(self.contract)
         call = Call(self.address, self.artifact.encode_call(function, *args))
-        name = key or f"{self.contract}.{function}/{to_hex(_digest(call))}"
         sender = self._care.sender
+        name = key or self._turn(base or f"{self.contract}.{function}/{to_hex(_digest(call))}", stands)
         if dry_run:
             return sender.prepare(call)
         if self._care.within_days is not None and not_after is not None:
@@ -148,6 +153,17 @@ class Resource:
             return prepared
         receipt = sender.submit(call, key=name, wait=wait, content=content, note=note)
         return receipt.with_value(value(receipt))
+
+    def _turn(self, base: str, stands: Callable[[], bool] | None) -> str:
+        """Return the key of an act that may come again: of the last one made under ``base``, or the next."""
+        if stands is None:
+            return base
+        entry, turn = self._care.sender.entry(base), 1
+        while (later := self._care.sender.entry(f"{base}/{turn + 1}")) is not None:
+            entry, turn = later, turn + 1
+        if entry is not None and entry.state in ("included", "final") and not stands():
+            turn += 1
+        return base if turn == 1 else f"{base}/{turn}"
 
     @property
     def _shelf(self) -> EvidenceShelf:

@@ -261,11 +261,16 @@ class Consents(ConsentDocuments):
             wait: Until when to wait.
             dry_run: Only say what it would cost.
         """
+        meant = (rule, frozenset(classes), frozenset(roles))
+
+        def stands() -> bool:
+            found = self.policy(custodian, jurisdiction=jurisdiction, purpose=purpose)
+            return (found.rule, found.classes, found.roles) == meant
+
         return self._write(
             "statePolicy", address_of(custodian), as_role.value, jurisdiction, purpose.value, rule.value,
-            mask_of(classes), sum(1 << role.value for role in frozenset(roles)), keccak(legal_reference.encode()),
-            value=lambda _: rule, key=key, wait=wait,
-            dry_run=dry_run,
+            mask_of(meant[1]), sum(1 << role.value for role in meant[2]), keccak(legal_reference.encode()),
+            value=lambda _: rule, key=key, wait=wait, dry_run=dry_run, stands=stands,
         )  # fmt: skip
 
     def policy(self, custodian: PartyRef, *, jurisdiction: int, purpose: Purpose) -> BasePolicy:

@@ -144,10 +144,15 @@ class Credentials(Resource):
             ContractError: Not governance (``AccessManagedUnauthorized``), or an impossible window.
         """
         start = self.now()
+        until = start + for_days * DAY
+
+        def stands() -> bool:
+            return self.accreditation(issuer, role=role, jurisdiction=jurisdiction).until > until - DAY
+
         return self._write(
-            "admitAccreditor", address_of(issuer), role.value, jurisdiction, start, start + for_days * DAY,
-            value=lambda _: issuer, key=key or f"admit/{issuer.address}/{role.name}/{jurisdiction}", wait=wait,
-            dry_run=dry_run, content=[issuer.address, role.name, jurisdiction, for_days],
+            "admitAccreditor", address_of(issuer), role.value, jurisdiction, start, until, value=lambda _: issuer,
+            key=key, wait=wait, dry_run=dry_run, content=[issuer.address, role.name, jurisdiction, for_days],
+            base=f"admit/{issuer.address}/{role.name}/{jurisdiction}/{for_days}", stands=stands,
         )  # fmt: skip
 
     def dismiss_accreditor(
@@ -173,6 +178,7 @@ class Credentials(Resource):
             "dismissAccreditor", address_of(issuer), role.value, jurisdiction, until, reason.value,
             value=lambda _: self.accreditation(issuer, role=role, jurisdiction=jurisdiction), key=key, wait=wait,
             dry_run=dry_run, entry=False,
+            stands=lambda: self.accreditation(issuer, role=role, jurisdiction=jurisdiction).until == until,
         )  # fmt: skip
 
     def accreditation(self, issuer: PartyRef, *, role: Role, jurisdiction: int) -> Accreditation:
@@ -260,6 +266,7 @@ class Credentials(Resource):
         return self._write(
             "setCredentialStatus", address_of(subject), role.value, jurisdiction, status.value, reason.value,
             value=lambda _: status, key=key, wait=wait, dry_run=dry_run, entry=False,
+            stands=lambda: self.credential(subject, role=role, jurisdiction=jurisdiction).status is status,
         )  # fmt: skip
 
     def credential(self, subject: PartyRef, *, role: Role, jurisdiction: int) -> Credential:
@@ -332,6 +339,7 @@ class Credentials(Resource):
         return self._write(
             "endAffiliation", address_of(organisation), address_of(practitioner), reason.value, value=lambda _: None,
             key=key, wait=wait, dry_run=dry_run, entry=False,
+            stands=lambda: not self.is_affiliated(organisation=organisation, practitioner=practitioner),
         )  # fmt: skip
 
     def is_affiliated(self, *, organisation: PartyRef, practitioner: PartyRef) -> bool:
@@ -364,7 +372,8 @@ class Credentials(Resource):
         digest = bytes32(to_hex(keccak(opener.public_key)))
         return self._write(
             "publishKey", address_of(subject), int(opener.suite), opener.public_key, value=lambda _: digest,
-            key=key or f"publish-key/{subject.address}/{digest}", wait=wait, dry_run=dry_run,
+            key=key, wait=wait, dry_run=dry_run, base=f"publish-key/{subject.address}/{digest}",
+            stands=lambda: self._read("encryptionKeyOf", address_of(subject))["keyHash"] == digest,
         )  # fmt: skip
 
     def draft_key(self, opener: Opener, *, subject: PartyRef) -> KeyTerms:

@@ -77,7 +77,7 @@ class Emergencies(Resource):
         """Name who reviews an organisation's emergencies; as the organisation."""
         return self._write(
             "namePrivacyOfficer", address_of(organisation), address_of(officer), value=lambda _: None, key=key,
-            wait=wait, dry_run=dry_run,
+            wait=wait, dry_run=dry_run, stands=lambda: self.desk(organisation).officer == officer.address,
         )  # fmt: skip
 
     def open(

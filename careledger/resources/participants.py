@@ -19,6 +19,7 @@ from careledger.values import (
     Receipt,
     Wait,
     bytes32,
+    to_hex,
 )  # fmt: skip
 
 __all__ = ["GuardianSet", "HeldAccount", "Participants"]
@@ -45,7 +46,7 @@ class Participants(Credentials):
         """Hand a subject to a new key."""
         return self._write(
             "changeController", address_of(subject), to, value=lambda _: to, key=key, wait=wait, dry_run=dry_run,
-            entry=False,
+            entry=False, stands=lambda: self.controller_of(subject) == to,
         )  # fmt: skip
 
     def raise_epoch(
@@ -67,9 +68,11 @@ class Participants(Credentials):
         key: str | None = None, wait: Wait = "included", dry_run: bool = False,
     ) -> Receipt[None] | Prepared:  # fmt: skip
         """Set who can give the account back; in force after the wait of the set before it."""
+        meant = new.commitment if new else bytes32(to_hex(bytes(32)))
         return self._write(
             "setGuardians", address_of(subject), current.call if current else NO_GUARDIANS,
             new.call if new else NO_GUARDIANS, value=lambda _: None, key=key, wait=wait, dry_run=dry_run, entry=False,
+            stands=lambda: self.guardians_of(subject).next == meant,
         )  # fmt: skip
 
     def sign_recovery(self, subject: PartyRef, *, to: Address, signer: Signer) -> SignedTerms[Terms]:
@@ -100,7 +103,7 @@ class Participants(Credentials):
         """Object, as the controller of now: the wait doubles, and the larger quorum prevails."""
         return self._write(
             "objectToRecovery", address_of(subject), to, value=lambda _: None, key=key, wait=wait, dry_run=dry_run,
-            entry=False,
+            entry=False, stands=lambda: self.recovery(subject, to=to).objected,
         )  # fmt: skip
 
     def execute_recovery(
@@ -110,7 +113,7 @@ class Participants(Credentials):
         """Carry a recovery out once its wait is over. Anyone."""
         return self._write(
             "executeRecovery", address_of(subject), to, guardians.call, value=lambda _: to, key=key, wait=wait,
-            dry_run=dry_run, entry=False,
+            dry_run=dry_run, entry=False, stands=lambda: self.controller_of(subject) == to,
         )  # fmt: skip
 
     def endorse_recovery(
@@ -125,7 +128,7 @@ class Participants(Credentials):
         """
         return self._write(
             "endorseRecovery", address_of(subject), to, address_of(accreditor), jurisdiction, value=lambda _: None,
-            key=key, wait=wait, dry_run=dry_run, entry=False,
+            key=key, wait=wait, dry_run=dry_run, entry=False, stands=lambda: self.recovery(subject, to=to).endorsed,
         )  # fmt: skip
 
     # WHERE IT STANDS
