@@ -13,29 +13,21 @@ import orjson
 
 from careledger.codes import Purpose
 from careledger.errors import InputError, NotFound, NotPaired
-from careledger.formats import fhir
-from careledger.formats.fhir.consent import ConsentReading, read_consent
-from careledger.formats.fhir.consent_leaves import AFTER_LAST
-from careledger.formats.fhir.consent_model import (
-    DirectiveDraft,
-    Provenance,
-    StandingDraft,
-    StatedDenial,
-    StatedDirective,
-)
-from careledger.formats.fhir.consent_parties import Recipient, Resolve
-from careledger.formats.fhir.consent_write import Version, to_consent
-from careledger.formats.fhir.strict import parse
 from careledger.resources.base import Terms, address_of
 from careledger.resources.calendar import DAY, whole
 from careledger.resources.consent_receipt import ConsentReceipt
 from careledger.resources.consent_types import ConsentTerms, Directive
 from careledger.resources.consents_for import ConsentsFor
+from careledger.resources.glossary import LAST_SECOND
 from careledger.resources.scope import Limits, classes_of
 from careledger.values import Event, PartyRef
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # FHIR is loaded by whoever reads or writes it
     from careledger.client import CareLedger
+    from careledger.formats.fhir.consent import ConsentReading
+    from careledger.formats.fhir.consent_model import DirectiveDraft, StandingDraft, StatedDenial, StatedDirective
+    from careledger.formats.fhir.consent_parties import Recipient, Resolve
+    from careledger.formats.fhir.consent_write import Version
 
 __all__ = ["ConsentDocuments", "FhirDrafts", "read_document"]
 
@@ -141,6 +133,8 @@ class ConsentDocuments(ConsentsFor):
             NotFound: There is no such directive, or nothing of the patient's.
             InputError: A directive is limited and its receipt is not there, or a time is after the year 9999.
         """
+        from careledger.formats.fhir.consent_write import to_consent
+
         kept = {receipt.commitment.hex(): receipt for receipt in receipts}
         if isinstance(what, ConsentReceipt):
             kept[what.commitment.hex()] = what
@@ -166,7 +160,7 @@ class ConsentDocuments(ConsentsFor):
         end = draft.expires_at
         if end is None:
             start = max(draft.not_before, self.now())
-            end = whole(start + for_days * DAY, start=start) if draft.permits else AFTER_LAST
+            end = whole(start + for_days * DAY, start=start) if draft.permits else LAST_SECOND + 1
         return self._care.consents.draft(
             patient=patient, to=draft.to, purpose=draft.purpose, classes=draft.permits, denies=draft.denies,
             not_before=draft.not_before or None, expires_at=end,
@@ -182,6 +176,8 @@ class ConsentDocuments(ConsentsFor):
         )  # fmt: skip
 
     def _stated(self, item: Directive, kept: Mapping[str, ConsentReceipt]) -> StatedDirective:
+        from careledger.formats.fhir.consent_model import DirectiveDraft, Provenance, StatedDirective
+
         event = self._grant_event(item)
         receipt = kept.get(event.args["receipt"][2:])
         if item.limited and receipt is None:
@@ -219,6 +215,8 @@ class ConsentDocuments(ConsentsFor):
         raise NotFound(f"there is no grant of directive {item.id[:10]}…", fix="Name one that was granted.")
 
     def _stated_denial(self, patient: PartyRef) -> StatedDenial | None:
+        from careledger.formats.fhir.consent_model import Provenance, StandingDraft, StatedDenial
+
         answer = self._read("standingOf", address_of(patient))
         denied, closed = classes_of(int(answer["denied"])), classes_of(int(answer["emergencyDenied"]))
         if not denied | closed:
@@ -229,6 +227,10 @@ class ConsentDocuments(ConsentsFor):
 
 def read_document(source: Source, *, resolve: Resolve | None = None, **how: Any) -> list[ConsentReading]:
     """Say what becomes of every Consent in a document; arguments and errors as for ``consents.read_fhir``."""
+    from careledger.formats import fhir
+    from careledger.formats.fhir.consent import read_consent
+    from careledger.formats.fhir.strict import parse
+
     trees: list[Any] = []
     references: dict[str, Sequence[tuple[str | None, str]]] = {}
     for resource in fhir.read(_opened(source), name="document.json", validate=False):

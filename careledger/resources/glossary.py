@@ -7,10 +7,6 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final
 
-from babel import Locale
-from babel.core import get_global
-from babel.dates import format_date, format_time
-
 from careledger.codes import Basis, ConsentReason, DataClass, Purpose, Reason, Role, Will
 from careledger.errors import InputError
 
@@ -238,6 +234,9 @@ def place(jurisdiction: int, language: str) -> str:
         jurisdiction: ISO 3166-1 numeric × 1000 + subdivision.
         language: ``en``, ``de`` or ``zh``.
     """
+    from babel import Locale  # here, so that nobody loads it who reads no words
+    from babel.core import get_global
+
     at = language_index(language)
     number, part = divmod(jurisdiction, 1000)
     aliases = get_global("territory_aliases").get(f"{number:03}", [])
@@ -254,6 +253,8 @@ def day(seconds: int, language: str) -> str:
     at = language_index(language)
     if seconds > LAST_SECOND:
         return ("no end", "unbefristet", "无期限")[at]
+    from babel.dates import format_date
+
     return format_date(datetime.fromtimestamp(seconds, UTC), "long", locale=_LOCALES[at])
 
 
@@ -262,6 +263,8 @@ def minute(seconds: int, language: str) -> str:
     at = language_index(language)
     if seconds > LAST_SECOND:
         return day(seconds, language)
+    from babel.dates import format_time
+
     then = datetime.fromtimestamp(seconds, UTC)
     comma = "" if language == "zh" else ","
     return f"{day(seconds, language)}{comma} {format_time(then, 'HH:mm', locale=_LOCALES[at])} UTC"
