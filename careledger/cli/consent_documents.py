@@ -253,9 +253,12 @@ _VERB: Final = {"permit": "permits", "deny": "denies"}
 
 
 def _words(classes: frozenset[DataClass], nothing: str = "-") -> str:
-    return (
-        "everything" if len(classes) == len(DataClass) else ", ".join(item.word for item in sorted(classes)) or nothing
-    )
+    """Return classes in one cell: all ordinary ones in two words."""
+    ordinary = frozenset(item for item in DataClass if not item.is_sensitive)
+    if classes == frozenset(DataClass):
+        return "everything"
+    rest = classes - ordinary if classes >= ordinary else classes
+    return ", ".join([*(["all ordinary"] if rest != classes else []), *(item.word for item in sorted(rest))]) or nothing
 
 
 def _named(to: PartyRef | RoleRef) -> str:

@@ -51,7 +51,7 @@ def test_read__narrows_and_cannot_be_said__exit_3(cli: Cli) -> None:
     result = cli("consents", "read", SEED, *KNOWN)
     assert result.code == 3 and result.err == ""
     directive, left_out = [line.split("\t") for line in result.out.splitlines()]
-    assert directive[:3] == ["directive", LINDENHOF, "TREAT"] and directive[4] == "mental-health"
+    assert directive[:5] == ["directive", LINDENHOF, "TREAT", "all ordinary", "mental-health"]
     assert left_out[:3] == ["more access", "Consent.provision.provision[1].data[0]", "Encounter/V-1004"]
     (found,) = cli("consents", "read", SEED, *KNOWN, "--json").json
     assert [item["effect"] for item in found["unexpressed"]].count("more access") == 1
