@@ -9,11 +9,11 @@ from pathlib import Path
 
 from careledger.codes import OmissionStatus
 from careledger.custodian.book import Plan
-from careledger.custodian.keeping import DEFAULT_INTERVAL, Keeping
+from careledger.custodian.keeping import Keeping
 from careledger.errors import FormatError, NotFound, StorageError
 from careledger.privacy.levels import TreeFile, root_of_many
 from careledger.privacy.merkle import PositionalTree
-from careledger.resources.access import AccessReceipt, LogPart
+from careledger.resources.access import DEFAULT_INTERVAL, AccessReceipt, LogPart
 from careledger.resources.access_entries import AccessEntry
 from careledger.resources.answers import LogProof
 from careledger.steps import step

@@ -20,9 +20,6 @@ from careledger.values import PartyRef, keccak
 
 __all__ = ["Keeping"]
 
-DEFAULT_INTERVAL = 86_400
-"""Seconds an entry waits for its anchor where the custodian never said (``RecordRegistry.DEFAULT_INTERVAL``)."""
-
 
 class Keeping:
     """A custodian's own things.

@@ -13,7 +13,10 @@ from careledger.resources.access_entries import AccessEntry
 from careledger.resources.base import Resource, SignedTerms, Terms, address_of
 from careledger.values import Address, Bytes32, PartyRef, Prepared, Receipt, Wait, bytes32, from_hex, to_hex
 
-__all__ = ["AccessLogs", "AccessReceipt", "LogPart"]
+__all__ = ["DEFAULT_INTERVAL", "AccessLogs", "AccessReceipt", "LogPart"]
+
+DEFAULT_INTERVAL: Final = 86_400
+"""Seconds an entry waits for its anchor where the custodian never said (``RecordRegistry.DEFAULT_INTERVAL``)."""
 
 RECEIPT_FIELDS: Final = (("custodian", "address"), ("entry", "uint64"), ("leaf", "bytes32"), ("issuedAt", "uint40"))
 

@@ -16,13 +16,13 @@ from careledger.codes import Purpose
 from careledger.errors import NodeMisbehaved
 from careledger.privacy.levels import root_of_many
 from careledger.privacy.openers import Opener
-from careledger.resources.access import AccessReceipt, LogPart
+from careledger.resources.access import DEFAULT_INTERVAL, AccessReceipt, LogPart
 from careledger.resources.access_entries import AccessEntry
 from careledger.resources.access_requests import AHEAD_SECONDS, AccountingRequest, SignedAccountingRequest
-from careledger.resources.accountings import Accounting, AccountingAnswer, AccountingCheck, numbers
+from careledger.resources.accountings import ANSWER_FORMAT, Accounting, AccountingAnswer, AccountingCheck, numbers
 from careledger.resources.base import SignedTerms
 from careledger.resources.receipts import KeptReceipt
-from careledger.resources.record_requests import DEFAULT_INTERVAL, RecordRequests
+from careledger.resources.record_requests import RecordRequests
 from careledger.values import PartyRef, bytes32, from_hex, keccak, to_hex
 
 __all__ = ["AnchoredLog", "RecordAccounting"]
@@ -106,7 +106,7 @@ class RecordAccounting(RecordRequests):
             SealedDamaged: It was changed.
             FormatError: It is something else.
         """
-        if isinstance(data, dict) and data.get("format") == "careledger-accounting-answer-v1":
+        if isinstance(data, dict) and data.get("format") == ANSWER_FORMAT:
             return AccountingAnswer.from_json(data).open(self._opener(opener), self.domain)
         return Accounting.from_json(data, self.domain)
 

@@ -15,6 +15,7 @@ from careledger.errors import NotFound, ReceiptRefused, SealedDamaged
 from careledger.privacy.commitments import RecordOpening, content_hash
 from careledger.privacy.openers import Opener, Recipient
 from careledger.privacy.wraps import open_opening
+from careledger.resources.access import DEFAULT_INTERVAL
 from careledger.resources.access_entries import AccessEntry, Acting
 from careledger.resources.access_requests import AHEAD_SECONDS, AccessRequest, SignedRequest
 from careledger.resources.answers import Answer, LogProof, Parcel
@@ -29,9 +30,6 @@ from careledger.storage import cid_of
 from careledger.values import PartyRef, RecordId, from_hex
 
 __all__ = ["Received", "RecordRequests"]
-
-DEFAULT_INTERVAL = 86_400
-"""Seconds an entry waits for its anchor where the custodian never said."""
 
 
 @dataclass(frozen=True)
