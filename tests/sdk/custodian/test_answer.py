@@ -291,8 +291,11 @@ def test_answer__contract_wallet__is_asked(houses: Houses) -> None:
     town, record = houses.town, houses.seal(houses.town.patient())
     owner, rpc = town.relayer, town.care.connection.rpc
     data = MOCKS.load("MockWallet").encode_deploy(owner.party.address)
-    call = {"from": owner.party.address, "data": to_hex(data), "gas": hex(3_000_000)}
-    sent, mined = rpc.request("eth_sendTransaction", [call]), None
+    tx = {
+        "chainId": town.care.connection.chain_id, "nonce": town.care.connection.nonce(owner.party.address),
+        "maxPriorityFeePerGas": 10**9, "maxFeePerGas": 10**11, "gas": 3_000_000, "to": None, "value": 0, "data": data,
+    }  # fmt: skip
+    sent, mined = rpc.request("eth_sendRawTransaction", [to_hex(owner.signer.sign_transaction(tx))]), None
     while mined is None:
         mined = rpc.request("eth_getTransactionReceipt", [sent])
     reader = houses.house(owner, "wallet")
