@@ -10,8 +10,8 @@ from tests.sdk.resources.town import build
 
 
 @pytest.fixture(scope="module")
-def houses() -> Iterator[Houses]:
+def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Houses]:
     with CareLedger.local() as care:
-        found = Houses.build(build(care))
+        found = Houses.build(build(care), tmp_path_factory.mktemp("houses"))
         yield found
         found.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,8 +52,7 @@ class Houses:
     made: list[CareLedger] = field(default_factory=list)
 
     @classmethod
-    def build(cls, town: Town) -> Houses:
-        folder = Path(tempfile.mkdtemp(prefix="houses-"))
+    def build(cls, town: Town, folder: Path) -> Houses:
         hospital = House.of(town, town.hospital, folder / "hospital")
         clinic = House.of(town, town.doctor, folder / "clinic", opener=town.clinic.opener)
         town.clinic.care.participants.publish_key(town.clinic.opener, subject=town.clinic.party)
