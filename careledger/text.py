@@ -3,31 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import json
 import unicodedata
 from collections.abc import Iterable
-from typing import Any
 
-import orjson
-
-__all__ = ["did_you_mean", "nearest", "read_json", "shown"]
-
-
-def read_json(data: str | bytes) -> Any:
-    """Read JSON that came from outside, whole numbers of any size kept.
-
-    Deep nesting is refused by a parser that counts it: the standard one recurses, and ends the process where something
-    in it has raised the limit of recursion, as the in-process chain does.
-
-    Raises:
-        ValueError: It is no JSON, or nested deeper than anything of ours.
-    """
-    orjson.loads(data)
-    try:
-        return json.loads(data)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-
+__all__ = ["did_you_mean", "nearest", "shown"]
 
 _ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 

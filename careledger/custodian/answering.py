@@ -31,9 +31,6 @@ from careledger.values import Address, PartyRef
 
 __all__ = ["Answering"]
 
-_TOLD = frozenset({Reason.LIMITS_NOT_OPENED, Reason.OUTSIDE_LIMITS})
-"""Refusals that a reader comes to only by a live directive which permits all that the record holds."""
-
 
 @dataclass(frozen=True)
 class _Kept:
@@ -149,9 +146,6 @@ class Answering(Keeping):
             receipts=terms.openings, **terms.acting.how,
         )  # fmt: skip
         allowed, basis, reason = found.allowed, cast(Basis, found.basis), cast(Reason, found.because)
-        if not allowed and reason not in _TOLD and basis is not Basis.BREAK_GLASS:
-            # who was denied, or had a directive once, would learn whose record it is, or that it holds denied classes
-            basis, reason = Basis.NONE, Reason.NOT_GRANTED
         if allowed and terms.classes and not kept.classes <= terms.classes:
             allowed, basis, reason = False, Basis.NONE, Reason.NONE
         return Draft(

@@ -233,13 +233,9 @@ def read_document(source: Source, *, resolve: Resolve | None = None, **how: Any)
 
     trees: list[Any] = []
     references: dict[str, Sequence[tuple[str | None, str]]] = {}
-    claimed: set[str] = set()
     for resource in fhir.read(_opened(source), name="document.json", validate=False):
-        identifiers = [(item.system, str(item.value)) for item in resource.identifiers if item.use != "old"]
-        for name in resource.references:
-            # a reference that two resources claim leads to neither of them
-            references[name] = () if name in claimed else identifiers
-            claimed.add(name)
+        identifiers = [(item.system, str(item.value)) for item in resource.identifiers]
+        references |= dict.fromkeys(resource.references, identifiers)
         if resource.resource_type == "Consent":
             trees.append(parse(resource.raw, resource.source))
     if not trees:

@@ -294,10 +294,9 @@ class _Reader:
             self.leaves.claim(path, "reported")
             why = "by FHIR's rules whoever does not know it must not use what it modifies"
             self.rules.report(path, value, why, Effect.MORE)
-        untold = self.leaves.without_value()
         for path, value in self.leaves.left():
             last = path.rpartition(".")[2].partition("[")[0]
-            harmless = last in _IGNORABLE or (last.startswith("_") and path not in untold)
+            harmless = last in _IGNORABLE or last.startswith("_")
             why = (
                 "it may be left out by FHIR's rules" if harmless else "it is not read here, and may narrow what is said"
             )

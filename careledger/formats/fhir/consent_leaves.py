@@ -80,19 +80,6 @@ class Leaves:
                 elif not where.endswith(".contained"):
                     todo.append((where, child))
 
-    def without_value(self) -> frozenset[str]:
-        """Return where extensions stand in place of a value (``_end`` without ``end``), contained resources apart."""
-        found, todo = set[str](), [(self.root, self.tree)]
-        while todo:
-            path, value = todo.pop()
-            for where, child in _children(path, value):
-                last = where.rpartition(".")[2]
-                if isinstance(value, dict) and last.startswith("_") and value.get(last[1:]) is None:
-                    found.add(where)
-                elif last != "contained":
-                    todo.append((where, child))
-        return frozenset(found)
-
     def by_outcome(self, outcome: Outcome) -> tuple[str, ...]:
         """Return the locations of one outcome, in the order they were accounted for."""
         return tuple(path for path, found in self.outcomes.items() if found == outcome)

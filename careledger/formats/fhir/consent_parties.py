@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from careledger.codes import Role
 from careledger.formats.fhir import consent_codes as codes
@@ -12,13 +11,6 @@ from careledger.formats.fhir.consent_leaves import Coding, shortly
 from careledger.values import Address, PartyRef, RoleRef
 
 __all__ = ["Parties", "Recipient", "Resolve", "name_of"]
-
-_KINDS: Final = {
-    "Organization": "organisation",
-    **dict.fromkeys(("Patient", "Person", "Practitioner", "PractitionerRole", "RelatedPerson"), "person"),
-}
-"""What an account is by the type of the resource that stands for it."""
-_TYPE: Final = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/[A-Za-z0-9.-]+(?:/_history/[^/]*)?$", re.ASCII)
 
 Recipient = PartyRef | RoleRef
 Resolve = Callable[[str | None, str], PartyRef | RoleRef | None]
@@ -33,25 +25,19 @@ class Parties:
     ) -> None:
         self._resolve, self._references, self._chain_id = resolve, references, chain_id
 
-    def find(self, reference: Mapping[str, Any], *, otherwise: str | None = "person") -> Recipient | None:
-        """Return whom a Reference means: by its identifier, by those of the resource it leads to, or as it stands.
-
-        Args:
-            reference: The Reference.
-            otherwise: What an account is where the Reference does not say of which type it is; None for unknown: a
-                directive to the wrong kind speaks of nobody.
-        """
+    def find(self, reference: Mapping[str, Any]) -> Recipient | None:
+        """Return whom a Reference means: by its identifier, by those of the resource it leads to, or as it stands."""
         identifier = reference.get("identifier")
         pairs: list[tuple[str | None, str]] = []
-        if isinstance(identifier, dict) and isinstance(identifier.get("value"), str) and identifier.get("use") != "old":
+        if isinstance(identifier, dict) and isinstance(identifier.get("value"), str):
             system = identifier.get("system")
             pairs.append((system if isinstance(system, str) else None, identifier["value"]))
         literal = reference.get("reference")
         if isinstance(literal, str):
             pairs += [*self._references.get(literal, ()), (None, literal)]
-        kind = _kind_of(reference) or otherwise
+        kind = reference.get("type")
         for system, value in pairs:
-            found = self._ours(system, value, kind)
+            found = self._ours(system, value, "organisation" if kind == "Organization" else "person")
             if found is None and self._resolve is not None:
                 found = self._resolve(system, value)
             if isinstance(found, RoleRef) or (isinstance(found, PartyRef) and found.kind in ("person", "organisation")):
@@ -62,7 +48,7 @@ class Parties:
         """Return whom the resolver knows by a role's code."""
         return self._resolve(coding.system, coding.code) if self._resolve is not None else None
 
-    def _ours(self, system: str | None, value: str, kind: str | None) -> Recipient | None:
+    def _ours(self, system: str | None, value: str, kind: str) -> Recipient | None:
         if system == codes.ROLE_SYSTEM:
             word, _, jurisdiction = value.partition("@")
             role = next((item for item in Role if item and item.word == word), None)
@@ -72,16 +58,9 @@ class Parties:
         chain, _, account = rest.partition(":")
         if system != codes.ACCOUNT_SYSTEM or scheme or not codes.is_account(account):
             return None
-        if kind is None or (self._chain_id is not None and chain != str(self._chain_id)):
+        if self._chain_id is not None and chain != str(self._chain_id):
             return None
         return PartyRef(kind, Address(account))  # type: ignore[arg-type]
-
-
-def _kind_of(reference: Mapping[str, Any]) -> str | None:
-    """Return what kind of party a Reference is to, by its type or by the one in its URL; None where neither says."""
-    literal = reference.get("reference")
-    in_url = _TYPE.search(literal) if isinstance(literal, str) else None
-    return _KINDS.get(str(reference.get("type") or (in_url[1] if in_url else "")))
 
 
 def name_of(reference: Mapping[str, Any]) -> str:

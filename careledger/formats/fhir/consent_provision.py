@@ -125,7 +125,7 @@ class Provision:
                 self._one_of_many(where, " ".join(role.code for role in roles), "no accredited role is known for it")
             return [found] if found is not None else []
         place, named = reference
-        found = self.rules.parties.find(named, otherwise=None)
+        found = self.rules.parties.find(named)
         if found is None:
             self.leaves.claim_reference(place, named, "reported")
             self._one_of_many(where, name_of(named), "no account is known for this actor")
@@ -157,10 +157,6 @@ class Provision:
     def _actions(self) -> None:
         found = list(self.leaves.codings(self.path, self.node, "action"))
         if not found and "action" not in self.node:
-            if self.permits and not self.rule.reads:
-                says, why = "the actions of the provision around it", "none of them lets anybody read"
-                self.rules.report(self.path, says, why, Effect.LESS)
-                self._set(omitted=True)
             return
         reading = codes.READING if self.permits else codes.READING - {"correct"}
         reads = any(coding.code in reading for coding in found)
@@ -174,7 +170,8 @@ class Provision:
                 self.rules.report(coding.path, coding, "no directive lets anybody do it", Effect.NONE)
             elif not reads:
                 self.rules.report(coding.path, coding, "a directive denies reading only", Effect.MORE)
-        self._set(reads=reads, omitted=self.rule.omitted or not reads)
+        if not reads:
+            self._set(omitted=True)
 
     def _purposes(self) -> None:
         found = list(self.leaves.codings(self.path, self.node, "purpose"))

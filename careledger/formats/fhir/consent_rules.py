@@ -49,8 +49,6 @@ class Rule:
     data_until: int = 0
     own_actor: bool = False
     own_purpose: bool = False
-    reads: bool = True
-    """Whether it is about reading; one without actions of its own is about those of the provision around it."""
     omitted: bool = False
     """Nothing comes of it; what stands in the way was reported."""
     blockers: tuple[str, ...] = ()

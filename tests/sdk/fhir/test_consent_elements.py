@@ -3,10 +3,6 @@
 times: days, months, zones, open ends, what is over         → test_read__times__…
 actors: resolver, identifiers, bundles, roles, accounts     → test_read__actors__found_by_every_road
 actions                                                     → test_read__actions__reading_alone_can_be_said
-actions of the provision around it                          → test_read__actions_around_it__hold_within_it_too
-accounts, of the kind that the reference's type says        → test_read__accounts__of_the_kind_that_the_type_says
-identifiers marked old                                      → test_read__old_identifier__leads_to_nobody
-an extension in place of a value                            → test_read__value_not_told__reported_and_blocks
 purposes                                                    → test_read__purposes__codes_and_what_they_subsume
 no purpose, nobody named                                    → test_H6_read__no_purpose_or_nobody_named__no_wildcard
 classes: labels, types, codes, and several together         → test_read__classes__exact_or_reported
@@ -147,55 +143,6 @@ def test_read__actions__reading_alone_can_be_said() -> None:
     assert not with_action("deny", "access", "use", "disclose").widening
     assert with_action("deny", "disclose").drafts == () and with_action("deny", "disclose").widening
     assert set(effects(with_action("deny", "correct")).values()) == {Effect.NONE}
-
-
-def test_read__actions_around_it__hold_within_it_too() -> None:
-    def action(*codes: str) -> dict[str, Any]:
-        return {"action": [{"coding": [{"system": ACTION, "code": code}]} for code in codes]}
-
-    collects = read(consent({"type": "deny", **action("collect"), "provision": [permit()]}))
-    assert collects.drafts == (), "nobody was permitted to read by an exception to who may collect"
-    narrower = {"type": "permit", "securityLabel": label("N")}
-    assert read(consent(permit(**action("disclose"), provision=[narrower]))).drafts == ()
-    framed = {"provision": [{"provision": [{"provision": [{"securityLabel": label("N")}]}]}]}
-    outer = {"actor": actor("Organization/clinic"), "purpose": purpose("TREAT"), **action("collect"), **framed}
-    tree = {"resourceType": "Consent", "status": "active", "decision": "permit", "provision": [outer]}
-    assert not any(draft.permits for draft in read(tree).drafts)
-    own = consent({"type": "deny", **action("collect"), "provision": [permit(**action("access"))]})
-    assert [draft.to for draft in read(own).drafts] == [CLINIC], "unless it names an action of its own"
-
-
-def test_read__accounts__of_the_kind_that_the_type_says() -> None:
-    account = {"system": "urn:ietf:rfc:3986", "value": f"did:pkh:eip155:1:{CLINIC.address}"}
-    known: list[tuple[dict[str, Any], list[PartyRef]]] = [
-        ({"reference": "Organization/f1"}, [CLINIC]),
-        ({"reference": "https://h.example/fhir/Organization/f1/_history/2"}, [CLINIC]),
-        ({"reference": "Practitioner/f1"}, [PartyRef("person", CLINIC.address)]),
-        ({"reference": "urn:uuid:6", "type": "Organization"}, [CLINIC]),
-        ({"reference": "CareTeam/f1"}, []), ({"reference": "urn:uuid:6"}, []), ({}, []),
-    ]  # fmt: skip
-    for reference, expected in known:
-        for type_ in ("permit", "deny"):
-            who = [{"reference": {**reference, "identifier": account}}]
-            reading = read(consent(permit(to=("CAREMGT",)) | {"type": type_, "actor": who}), resolve=None)
-            assert [draft.to for draft in reading.drafts] == expected, (reference, type_)
-            assert bool(expected) or type_ == "permit" or reading.widening, "a denial of nobody is not silent"
-
-
-def test_read__old_identifier__leads_to_nobody() -> None:
-    for use, expected in (("official", [CLINIC]), ("old", [])):
-        reference = {"identifier": {"use": use, "system": "https://gln", "value": "Organization/clinic"}}
-        assert [d.to for d in read(consent(permit() | {"actor": [{"reference": reference}]})).drafts] == expected
-
-
-def test_read__value_not_told__reported_and_blocks() -> None:
-    masked = {
-        "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}]
-    }
-    untold = read(consent(permit(period={"start": "2026", "_end": masked})))
-    assert untold.drafts[0].blocked_by == ("Consent.provision.period._end",), "it ends, and nobody says when"
-    told = read(consent(permit(period={"start": "2026", "end": "2027", "_end": masked})))
-    assert told.drafts[0].blocked_by == () and told.drafts[0].expires_at is not None
 
 
 def test_read__purposes__codes_and_what_they_subsume() -> None:

@@ -11,8 +11,6 @@ from_fhir
     what was denied stays denied  → test_from_fhir__denied_before__stays_denied
   given a Bundle
     its identifiers lead to accounts, through the directory too  → test_from_fhir__bundle__identifiers_lead_to_accounts
-    a reference that two resources claim leads to neither, an old identifier nowhere
-                                                                     → test_from_fhir__ambiguous_bundle__leads_to_nobody
   the receipt keeps what is no rule  → test_from_fhir__receipt__keeps_the_rest
   given nobody's consent, no Consent, no file
     it refuses  → test_from_fhir__nothing_to_draft__refused
@@ -259,29 +257,6 @@ def test_from_fhir__bundle__identifiers_lead_to_accounts(town: Town, tmp_path: P
     )
     (reading,) = desk.consents.read_fhir(tmp_path / "bundle.json", patient=patient.party)
     assert [draft.to for draft in reading.drafts] == [town.clinic.party]
-
-
-def test_from_fhir__ambiguous_bundle__leads_to_nobody(town: Town) -> None:
-    known = {"7601": town.clinic.party, "7602": town.hospital.party}
-
-    def clinic(server: str, *numbers: tuple[str, str]) -> dict[str, Any]:
-        named = [{"use": use, "system": "https://gln", "value": value} for use, value in numbers]
-        there = {"resourceType": "Organization", "id": "1", "identifier": named}
-        return {"fullUrl": f"https://{server}/Organization/1", "resource": there}
-
-    def drafts(reference: str, *entries: dict[str, Any]) -> list[PartyRef]:
-        purpose = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "TREAT"}
-        rule = {"type": "permit", "actor": [{"reference": {"reference": reference}}], "purpose": [purpose]}
-        tree = {"resourceType": "Consent", "status": "active", "provision": rule}
-        bundle = {"resourceType": "Bundle", "type": "collection", "entry": [*entries, {"resource": tree}]}
-        readings = town.relayer.care.consents.read_fhir(bundle, resolve=lambda system, value: known.get(value))
-        return [draft.to for draft in readings[0].drafts]  # type: ignore[misc]
-
-    ours, theirs = clinic("a.example", ("official", "7601")), clinic("b.example", ("official", "7602"))
-    assert drafts("Organization/1", ours) == [town.clinic.party]
-    assert drafts("Organization/1", ours, theirs) == drafts("Organization/1", theirs, ours) == []
-    assert drafts("https://a.example/Organization/1", ours, theirs) == [town.clinic.party]
-    assert drafts("Organization/1", clinic("a.example", ("old", "7602"), ("usual", "7601"))) == [town.clinic.party]
 
 
 def test_from_fhir__receipt__keeps_the_rest(town: Town) -> None:
