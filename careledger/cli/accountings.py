@@ -70,6 +70,10 @@ def _day(text: str | None) -> int:
 def check_accounting(
     frame: Frame,
     accounting: Annotated[Path, typer.Argument(help="What the custodian answered, or an opened one.")],
+    request: Annotated[
+        Path | None,
+        typer.Option("--request", help="The request it answers: an older accounting is none.", metavar="FILE"),
+    ] = None,
     hipaa: Annotated[
         bool, typer.Option("--hipaa", help="Show what 45 CFR 164.528 asks for: releases of six years.")
     ] = False,
@@ -85,12 +89,14 @@ def check_accounting(
 ) -> None:
     """Compare an accounting with the anchors on chain, and show it; exit code 3 where it is not complete.
 
-    Example: careledger records check-accounting answer.json --as ana
+    Example: careledger records check-accounting answer.json --request request.json --as ana
     """
     version = _version(fhir)
     with frame.client(opens=frame.settings["profile"] is not None and frame.profile.opener is not None) as care:
         found = care.records.read_accounting(read_document(accounting))
-        check = care.records.check_accounting(found, receipts=care.records.receipts() if own else ())
+        asked = care.records.read_accounting_request(read_document(request)) if request is not None else None
+        kept = care.records.receipts() if own else ()
+        check = care.records.check_accounting(found, request=asked, receipts=kept)
         entries = found.required_by_hipaa(before=care.records.now()) if hipaa else found.disclosures
         registry, chain_id = care.records.address, care.connection.chain_id
     if opened is not None:
@@ -111,7 +117,8 @@ def check_accounting(
         frame.note(problem)
     word = "complete" if check.complete else "NOT complete"
     frame.note(
-        f"{word} up to entry {check.anchored} of the log, anchored {minute(check.anchored_at)}: "
+        f"{word} up to entry {check.anchored} of the log, anchored {minute(check.anchored_at)}, as stated "
+        f"{minute(check.issued_at)}: "
         f"{check.entries} entries, {check.proved} proved, {len(check.waiting)} not anchored yet. "
         f"True at block {check.block}."
     )

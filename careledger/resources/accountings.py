@@ -249,6 +249,8 @@ class AccountingCheck:
     """The last entry that was anchored when the accounting was made: up to here it is complete."""
     anchored_at: int
     """Time of that anchor, in seconds since 1970; 0 where there was none."""
+    issued_at: int
+    """When the custodian stated it, in seconds since 1970: of what came later it says nothing."""
     block: int
     """The block this answer is true at."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,7 @@ from careledger.chain.abi import encode
 from careledger.chain.signatures import is_signed_by
 from careledger.chain.signers import Signer
 from careledger.codes import Purpose
-from careledger.errors import NodeMisbehaved
+from careledger.errors import NodeMisbehaved, ReceiptRefused
 from careledger.privacy.levels import root_of_many
 from careledger.privacy.openers import Opener
 from careledger.resources.access import DEFAULT_INTERVAL, AccessReceipt, LogPart
@@ -111,23 +111,28 @@ class RecordAccounting(RecordRequests):
         return Accounting.from_json(data, self.domain)
 
     def check_accounting(
-        self, accounting: Accounting, *, receipts: Iterable[KeptReceipt | SignedTerms[AccessReceipt]] = ()
-    ) -> AccountingCheck:
+        self, accounting: Accounting, *, request: SignedAccountingRequest | None = None,
+        receipts: Iterable[KeptReceipt | SignedTerms[AccessReceipt]] = (),
+    ) -> AccountingCheck:  # fmt: skip
         """Compare an accounting with the chain: every entry at its place in an anchored part, own numbers without gap.
 
         Needs neither key nor home: an auditor to whom the patient gave the opened document checks the same.
 
         Args:
             accounting: The accounting.
+            request: What it is said to answer: an accounting made before it, or about less, is none. Without, look at
+                ``issued_at``: a custodian can hand out again what was true once.
             receipts: Receipts that readers gave the patient, about its records: their entries have to be shown.
 
         Raises:
             NodeError: The node does not answer, or its events do not lead to the log's head.
+            ReceiptRefused: A receipt whose entry is not shown is not signed by an account that the custodian has named.
         """
         log = self.anchored_log(accounting.custodian)
         terms, problems = accounting.statement.terms, list[str]()
         anchored, through = terms.number("anchored"), terms.number("through")
         problems += self._statement_problems(accounting, log)
+        problems += _not_what_was_asked(accounting, request)
         missing, sequence = _own_numbers(accounting)
         problems += sequence
         proved = _proved(accounting, log)
@@ -136,7 +141,7 @@ class RecordAccounting(RecordRequests):
         owed = [e.entry for e in accounting.entries if e.entry <= anchored or e.entry in late]
         unproved = [entry for entry in owed if entry not in proved]
         waiting = [e.entry for e in accounting.entries if e.entry > anchored and e.entry not in late | proved]
-        left_out = _left_out(accounting, receipts)
+        left_out = self._left_out(accounting, receipts)
         if unproved:
             problems.append(f"Not in the anchored log: entries {numbers(unproved)}.")
         if missing:
@@ -148,7 +153,7 @@ class RecordAccounting(RecordRequests):
         at = max((part.anchored_at for part in log.parts if part.last <= anchored), default=0)
         return AccountingCheck(
             len(accounting.entries), len(proved), tuple(waiting), tuple(missing), tuple(unproved), tuple(left_out),
-            tuple(problems), anchored, at, log.block,
+            tuple(problems), anchored, at, terms.number("issuedAt"), log.block,
         )  # fmt: skip
 
     def anchored_log(self, custodian: PartyRef) -> AnchoredLog:
@@ -194,6 +199,24 @@ class RecordAccounting(RecordRequests):
             found.append("The statement is dated ahead of time.")
         return found
 
+    def _left_out(
+        self, accounting: Accounting, receipts: Iterable[KeptReceipt | SignedTerms[AccessReceipt]]
+    ) -> list[int]:  # fmt: skip
+        """Return the entries of receipts that count and are not shown."""
+        found, signers = [], dict[str, bool]()
+        for signed in _not_shown(accounting, receipts):
+            by, digest = signed.signer, signed.terms.typed.digest
+            if by not in signers:
+                signers[by] = self.is_receipt_key(accounting.custodian, signer=by)
+            if not signers[by] or not is_signed_by(self._care.connection, by, digest, signed.signature):
+                raise ReceiptRefused(
+                    f"a receipt of entry {signed.terms.entry} is not signed by an account that the custodian has named",
+                    why="It proves nothing against the custodian: whoever gave it could have made it.",
+                    fix="Leave it out, and ask whoever gave it.",
+                )
+            found.append(signed.terms.entry)
+        return sorted(found)
+
 
 def _own_numbers(accounting: Accounting) -> tuple[list[int], list[str]]:
     """Return which own numbers are missing, and what is wrong with their order."""
@@ -229,22 +252,35 @@ def _proved(accounting: Accounting, log: AnchoredLog) -> set[int]:
     return found
 
 
-def _left_out(
+def _not_what_was_asked(accounting: Accounting, request: SignedAccountingRequest | None) -> list[str]:
+    """Return what is wrong with it as the answer to a request; nothing where none is given."""
+    if request is None:
+        return []
+    asked, found = request.terms, []
+    names = asked.custodian.address, asked.patient.address
+    if (accounting.custodian.address, accounting.patient.address) != names or accounting.since > asked.since:
+        found.append("The request was made to another custodian, or about another pseudonym or a longer period.")
+    if accounting.statement.terms.number("issuedAt") + AHEAD_SECONDS < asked.issued_at:
+        found.append("The statement is older than the request: what was read in between is not in it.")
+    return found
+
+
+def _not_shown(
     accounting: Accounting, receipts: Iterable[KeptReceipt | SignedTerms[AccessReceipt]]
-) -> list[int]:  # fmt: skip
-    """Return the entries of receipts that are not shown, or are shown with another leaf.
+) -> Iterator[SignedTerms[AccessReceipt]]:  # fmt: skip
+    """Yield the receipts whose entries are not shown, or are shown with another leaf.
 
     Receipts of other custodians, periods and pseudonyms are passed over, and those that are younger than the statement.
     """
-    shown, found = {entry.entry: entry.leaf for entry in accounting.entries}, []
+    shown = {entry.entry: entry.leaf for entry in accounting.entries}
     through, issued = (accounting.statement.terms.number(name) for name in ("through", "issuedAt"))
     for item in receipts:
-        receipt = item.receipt.terms if isinstance(item, KeptReceipt) else item.terms
+        signed = item.receipt if isinstance(item, KeptReceipt) else item
+        receipt = signed.terms
         subject = item.entry.subject if isinstance(item, KeptReceipt) else None
         other = subject is not None and subject.patient != accounting.patient.address
         young = receipt.entry > through and receipt.issued_at + AHEAD_SECONDS >= issued
         if other or young or receipt.issued_at < accounting.since or receipt.custodian != accounting.custodian.address:
             continue
         if shown.get(receipt.entry) != receipt.leaf:
-            found.append(receipt.entry)
-    return sorted(found)
+            yield signed

@@ -13,6 +13,9 @@ given a log with accesses of two patients
 given a custodian that lies
   each lie is named                                            → test_H11_check__custodian_that_lies__each_lie_named
   a reader's receipt shows what was left out                   → test_H11_check__receipt_of_a_reader__shows_a_gap
+  what was true before is no answer to a new request           → test_H11_check__older_accounting_again__is_no_answer
+given a reader that lies
+  a receipt it made itself accuses nobody                      → test_H11_check__forged_receipt__refused
 given a node that leaves out an anchor
   it is noticed                                                → test_check__node_without_an_anchor__refused
 given a book that was lost
@@ -36,6 +39,7 @@ from careledger import Basis, Custodian, DataClass, PartyRef, Purpose, Reason, S
 from careledger.custodian.book import Draft
 from careledger.index import Index
 from careledger.privacy.commitments import new_salt
+from careledger.resources.access import AccessReceipt
 from careledger.resources.access_entries import AccessEntry, Acting, Subject
 from careledger.resources.accountings import Accounting, AccountingStatement, six_years_before
 from careledger.values import RecordId, keccak
@@ -319,6 +323,39 @@ def test_H11_check__receipt_of_a_reader__shows_a_gap(houses: Houses, visited: To
     houses.ask(houses.seal(visited))
     young = houses.clinic.care.records.receipts()[-1]
     assert checked(houses, found, receipts=[young]).complete, "younger than the accounting"
+
+
+def test_H11_check__older_accounting_again__is_no_answer(houses: Houses, visited: Townsman) -> None:
+    before, chain = accounting(houses, visited), houses.town.care.chain
+    assert chain is not None
+    chain.increase_time(DAY)
+    chain.mine()
+    houses.ask(houses.seal(visited, content=b"read today"))
+    houses.custodian().anchor()
+    records = home_of(houses, visited).care.records
+    request = records.request_accounting(custodian=houses.hospital.party, patient=visited.party)
+    again = resigned(houses, before, lambda entries: entries)
+    check = checked(houses, again, request=request)
+    assert not check.complete and "older than the request" in check.problems[0]
+    assert check.issued_at < request.terms.issued_at - DAY // 2
+    assert checked(houses, again).complete, "as of its own time it is"
+    now = accounting(houses, visited)
+    assert checked(houses, now, request=request).complete and len(now.entries) == len(before.entries) + 1
+    part = accounting(houses, visited, since=now.entries[-1].at)
+    assert "a longer period" in checked(houses, part, request=request).problems[0]
+
+
+def test_H11_check__forged_receipt__refused(houses: Houses, visited: Townsman) -> None:
+    found, domain = accounting(houses, visited), houses.hospital.care.records.domain
+    made = AccessReceipt.for_leaf(
+        domain, custodian=houses.hospital.party, entry=found.entries[0].entry, leaf=RecordId("0x" + "77" * 32),
+        issued_at=found.entries[0].at,
+    )  # fmt: skip
+    ours, theirs = made.signed_by(houses.desk), made.signed_by(houses.town.stranger.signer)
+    assert checked(houses, found, receipts=[ours]).left_out == (found.entries[0].entry,)
+    for forged in (theirs, replace(theirs, signer=houses.desk.address)):
+        with pytest.raises(errors.ReceiptRefused, match=r"not signed by an account"):
+            checked(houses, found, receipts=[forged])
 
 
 def test_check__node_without_an_anchor__refused(
