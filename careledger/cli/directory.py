@@ -142,7 +142,7 @@ def answer(
             encryption=Suite.X25519 if small else DEFAULT_SUITE,
         )  # fmt: skip
     who = f"{found.name} ({found.organisation})" if found.name else found.organisation
-    frame.note(f"Answers {who}. The desk is to show the same six digits: {given.check}.")
+    frame.note(f"Answers {who}. The desk is to show the same digits: {given.check}.")
     facts = {"uri": given.uri, "organisation": found.organisation, "account": given.account, "check": given.check}
     _show(frame, given, facts, png=png, qr=qr)
 
@@ -153,13 +153,13 @@ def complete(
     answer: Annotated[str, typer.Argument(metavar="ANSWER", help="The wallet's; - is stdin.", show_default=False)],
     checked: _Checked,
     check: Annotated[
-        str | None, typer.Option("--check", metavar="DIGITS", help="The six digits the wallet shows; asks without.")
+        str | None, typer.Option("--check", metavar="DIGITS", help="The twenty digits the wallet shows; asks without.")
     ] = None,
     organisation: _Organisation = None,
 ) -> None:
     """Take in a wallet's answer, once the person's identity is checked; prints the account.
 
-    Example: careledger directory complete CARELEDGER:ANSWER/AEAA… --checked document-seen --check "486 028"
+    Example: careledger directory complete CARELEDGER:ANSWER/AEAA… --checked document-seen --check "4860 2817 …"
     """
     from careledger.directory.pairing import PairingAnswer
 

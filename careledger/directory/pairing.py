@@ -30,6 +30,9 @@ NONCE_BYTES: Final = 32
 NAME_BYTES: Final = 60
 """Of the organisation's name, in UTF-8: the code stays small."""
 
+CHECK_DIGITS: Final = 20
+"""Of what wallet and desk compare: about 66 bits."""
+
 _SCHEME: Final = "CARELEDGER:"
 _VERSION: Final = 1
 _SUM_BYTES: Final = 4
@@ -222,9 +225,12 @@ class PairingAnswer(_Code):
 
     @property
     def check(self) -> str:
-        """Six digits that wallet and desk both show: alike, nobody has answered in between."""
-        number = int.from_bytes(keccak(self.typed.digest)[:8], "big") % 1_000_000
-        return f"{number:06d}"[:3] + " " + f"{number:06d}"[3:]
+        """Twenty digits that wallet and desk both show: alike, nobody has answered in between.
+
+        Whoever sees an answer can try others until the digits are the same: with six, within a minute.
+        """
+        text = f"{int.from_bytes(keccak(self.typed.digest), 'big') % 10**CHECK_DIGITS:0{CHECK_DIGITS}d}"
+        return " ".join(text[at : at + 4] for at in range(0, CHECK_DIGITS, 4))
 
     @property
     def packed(self) -> bytes:

@@ -121,7 +121,8 @@ class Answer:
     @property
     def digits(self) -> str:
         """What both read to each other, so that nobody put another guardian in its place."""
-        return digits("answer", *(f"{tag}{self.accounts[tag]}" for tag in sorted(self.accounts)))
+        pairs = (f"{tag}{self.accounts[tag]}" for tag in sorted(self.accounts))
+        return digits("answer", self.guardian.key_hash.hex(), *pairs)
 
     def sealed_to(self, owner: Recipient) -> str:
         """Return the answer sealed for the owner."""

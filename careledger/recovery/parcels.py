@@ -21,7 +21,7 @@ from careledger.errors import ContractError, FormatError, InputError, Pending
 from careledger.recovery.papers import broken, read
 from careledger.resources.base import SignedTerms
 from careledger.resources.forwarding import ForwardRequest
-from careledger.values import Receipt, Wait, address, from_hex, to_hex
+from careledger.values import Receipt, Wait, address, from_hex, keccak, to_hex
 
 if TYPE_CHECKING:
     from careledger.client import CareLedger
@@ -126,7 +126,7 @@ def carry(care: CareLedger, parcel: Parcel, *, wait: Wait = "included") -> Recei
             why="The acts of one ceremony are spread, so that their times do not join the accounts.",
             fix="Carry it then.",
         )
-    key = f"parcel/{parcel.key}"
+    key = _business_key(parcel)
     try:
         if parcel.request is None:
             return care.sender.submit(Call(parcel.to, parcel.data), key=key, wait=wait)
@@ -142,7 +142,7 @@ def carry(care: CareLedger, parcel: Parcel, *, wait: Wait = "included") -> Recei
 def carry_all(
     care: CareLedger, parcels: Iterable[Parcel], *, wait: Wait = "included", hurry: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[Sequence[Parcel], Sequence[tuple[Parcel, ContractError]]]:  # fmt: skip
+) -> tuple[Sequence[Parcel], Sequence[tuple[Parcel, ContractError | InputError]]]:  # fmt: skip
     """Carry what is due, one by one in random order, with a random pause of 1 to 15 minutes between two.
 
     Args:
@@ -153,12 +153,13 @@ def carry_all(
         progress: Told how many of how many were carried.
 
     Returns:
-        What is left because it is not due, and what the contract refused with its reason.
+        What is left because it is not due, and what the contract refused, or nobody should carry, with its reason: one
+        such parcel does not stop the others.
     """
     now = care.participants.now()
     waiting: list[Parcel] = []
     due: list[Parcel] = []
-    refused: list[tuple[Parcel, ContractError]] = []
+    refused: list[tuple[Parcel, ContractError | InputError]] = []
     for parcel in parcels:
         (due if hurry or parcel.not_before <= now else waiting).append(parcel)
     secrets.SystemRandom().shuffle(due)
@@ -168,7 +169,7 @@ def carry_all(
             time.sleep(low + secrets.randbelow(high - low))
         try:
             carry(care, _at_once(parcel) if hurry else parcel, wait=wait)
-        except ContractError as error:
+        except (ContractError, InputError) as error:
             refused.append((parcel, error))
         if progress is not None:
             progress(number + 1, len(due))
@@ -180,6 +181,12 @@ def carry_all(
 
 def _key() -> str:
     return secrets.token_hex(16)
+
+
+def _business_key(parcel: Parcel) -> str:
+    """Return what the act is known by: of its content too, so that no other parcel takes its place by its key."""
+    signature = parcel.request["signature"] if parcel.request is not None else ""
+    return f"parcel/{parcel.key[:64]}/{keccak(parcel.data + str(signature).encode()).hex()[:16]}"
 
 
 def _at_once(parcel: Parcel) -> Parcel:

@@ -148,7 +148,7 @@ def test_pair__on_a_terminal__code_is_drawn_white_on_black_if_it_fits(there: Pat
     assert "columns wide" in narrow and "--png FILE" in narrow and "\x1b[97" not in narrow
 
 
-def test_answer__who_asks_and_six_digits__desk_compares_them(cli: Cli, there: Path, ana: str) -> None:
+def test_answer__who_asks_and_digits__desk_compares_them(cli: Cli, there: Path, ana: str) -> None:
     offer = offered(cli, "MRN-4", "--name", "Lindenhof", "--label", "Ana Beispiel")
     result = yes(cli("directory", "answer", offer, "--as", "ana", "--json"))
     answer = PairingAnswer.from_uri(result.json["uri"])

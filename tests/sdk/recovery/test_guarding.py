@@ -13,6 +13,8 @@ guard
 parcels
   given one that is not due, for another chain, for a stranger's contract or changed → refused
   given one carried twice               → once
+  given another under its key before    → both are carried
+  given one that is refused among many  → the others are carried all the same
   given several, not in a hurry         → one by one, with pauses at random; what is not due stays
 """
 
@@ -42,6 +44,7 @@ def test_H7_invite__names_nobody__and_both_compare_digits(family: Family) -> Non
     guardian = family.guardians[0].wallet
     given = recovery.answer(guardian, first)
     assert recovery.accept(family.book, given.sealed_to(first.owner)).digits == given.digits
+    assert replace(given, guardian=family.wallet.opener(Scope.book()).recipient()).digits != given.digits, "sheets too"
     assert len(set(given.accounts.values())) == 3
     with pytest.raises(errors.NotARecipient):
         Answer.unsealed(given.sealed_to(first.owner), guardian.opener(Scope.book()))
@@ -219,6 +222,25 @@ def test_carry__twice__once(family: Family) -> None:
     again = recovery.carry(family.care, guarding.parcels[0])
     assert first is not None and again is not None
     assert (again.tx, again.repeated) == (first.tx, True)
+
+
+def test_carry__key_of_another_parcel__stops_neither(family: Family) -> None:
+    guarding = recovery.guard(
+        family.book, family.care, family.accounts, answers=family.answers(), quorum=2, spread_hours=0
+    )
+    honest, other = guarding.parcels[:2]
+    assert recovery.carry(family.care, replace(other, key=honest.key)) is not None
+    assert recovery.carry(family.care, honest) is not None
+
+
+def test_carry_all__one_that_nobody_carries__others_go_on(family: Family) -> None:
+    guarding = recovery.guard(
+        family.book, family.care, family.accounts, answers=family.answers(), quorum=2, spread_hours=0
+    )
+    bad = [replace(guarding.parcels[0], chain_id=1, key=f"{n}") for n in range(8)]
+    waiting, refused = recovery.carry_all(family.care, [*bad, *guarding.parcels], hurry=True)
+    assert not waiting and {item.chain_id for item, _ in refused} == {1} and len(refused) == 8
+    assert all(int(family.care.participants.guardians_of(party).in_force, 16) for party in family.parties)
 
 
 def test_H7_carry_all__not_in_a_hurry__pauses_at_random_and_leaves_what_is_not_due(
