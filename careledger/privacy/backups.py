@@ -144,6 +144,7 @@ def restore(
 
     Raises:
         NotFound: There is no such backup, or none opens this way.
+        InputError: Backups of several wallets open this way, and none is named.
         FormatError: It is not a backup, or was cut.
         KeyMaterialError: The password or the shares are wrong.
         NotARecipient: It was not sealed for this key.
@@ -161,10 +162,29 @@ def restore(
                 why="The password, key or shares are others, or the backup is in another store.",
                 fix="Check them, or name the backup by its content id.",
             )
+        _require_one_wallet(candidates)
         found, backup = candidates[-1]
     else:
         found, backup = Cid(cid), _fetch(store, cid, password, opener, shares)
     return Restored(backup.wallet(), backup, found, warning)
+
+
+def _require_one_wallet(candidates: Sequence[tuple[Cid, Backup]]) -> None:
+    """Refuse to choose between wallets: whoever knows a recipient's public key can seal a backup for it."""
+    newest = {_whose(backup): (cid, backup) for cid, backup in candidates}
+    if len(newest) > 1:
+        raise InputError(
+            f"backups of {len(newest)} different wallets open this way",
+            why="A key opens what anybody sealed for it, so that the newest need not be yours.",
+            fix=f"Name the one you wrote down: {', '.join(cid for cid, _ in newest.values())}.",
+        )
+
+
+def _whose(backup: Backup) -> str:
+    """Return what tells one wallet from another; empty where there is none in it."""
+    if backup.seed is None and backup.mnemonic is None:
+        return ""
+    return backup.wallet().account(Scope.book()).address
 
 
 def put_back(book: WalletBook, restored: Restored) -> Restored:

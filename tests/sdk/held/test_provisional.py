@@ -2,7 +2,8 @@
 
 close
   given a provisional account             → a salted link on chain, its opening sealed at both ends   → test_close__…
-  given the same call again               → the same link
+  given the same call again               → the same link; for another account refused
+  given the steward's journal             → no guess at the real account can be tested with it
   given a lasting account, another steward, itself, or no key → refused
 open_link
   given the opening                       → which account it was                → test_open_link__…
@@ -20,6 +21,7 @@ from dataclasses import replace
 import pytest
 
 from careledger import DataClass, EmergencyReason, PartyRef, Purpose, Will, errors
+from careledger.chain.journal import content_digest
 from careledger.codes import HeldStatus, Verdict
 from careledger.privacy.commitments import new_salt
 from careledger.resources.joining import LinkOpening
@@ -45,6 +47,19 @@ def break_the_glass(town: Town, patient: PartyRef):
         patient, practitioner=town.doctor.party, organisation=town.clinic.party, jurisdiction=SWITZERLAND,
         reason=EmergencyReason.UNCONSCIOUS,
     ).value  # fmt: skip
+
+
+def test_H7_close__journal_in_other_hands__no_guess_can_be_tested(town: Town) -> None:
+    unknown, ana, ben = admitted(town), town.patient(), town.patient()
+    closed(town, unknown, ana)
+    entry = town.steward.care.sender.entry(f"close-held/{unknown.address}")
+    assert entry is not None
+    for guess in (ana, ben):
+        for will in Will:
+            assert entry.digest != content_digest("content", [unknown.address, guess.party.address, will.name])
+    assert closed(town, unknown, ana).repeated
+    with pytest.raises(errors.KeyReused):
+        closed(town, unknown, ben)
 
 
 def test_close__provisional__link_on_chain_and_opening_at_both_ends(town: Town) -> None:

@@ -8,7 +8,7 @@ save_backup
   given a store that keeps garbage  → it says so, and the older ones stay
 restore
   given password, key or shares     → a wallet that signs, opens records and knows its papers
-  given nothing but the store       → the newest that opens
+  given nothing but the store       → the newest that opens; of several wallets none
   given the wrong password, another's key, too few or wrong shares → one sentence that shows nothing
   given a damaged or cut file       → one sentence; an intact older one is taken, with a warning
 put_back
@@ -189,6 +189,22 @@ def test_restore__nothing_named__takes_the_newest_that_opens(book: WalletBook, s
     assert '{"consent":2}' in back.backup.receipts
     with pytest.raises(NotFound, match="opens this way"):
         restore(store, password=Secret(b"a guess"))
+
+
+def test_restore__another_wallet_planted_for_the_same_key__not_taken(
+    book: WalletBook, store: Store, tmp_path: Path
+) -> None:
+    trusted = from_seed(new_seed())
+    ours = save(book, store, password=None, recipients=[trusted.recipient()])
+    thief = WalletBook(tmp_path / "thief", Wallet.create()[0])
+    for _ in range(3):
+        planted = save(thief, store, password=None, recipients=[trusted.recipient()])
+    assert planted.serial > ours.serial
+    with pytest.raises(InputError, match="2 different wallets") as refused:
+        restore(store, opener=trusted)
+    assert ours.cid in str(refused.value.fix)
+    back = restore(store, ours.cid, opener=trusted)
+    assert back.wallet.account(Scope.book()) == book.wallet.account(Scope.book())
 
 
 def test_restore__words_kept__come_back(store: Store, tmp_path: Path) -> None:
