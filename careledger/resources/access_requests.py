@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+import orjson
+
 from careledger.chain.signers import Signer
 from careledger.chain.typed import Domain, TypedData
 from careledger.codes import DataClass, Purpose, Role
@@ -26,7 +28,7 @@ from careledger.values import ZERO_ADDRESS, Address, PartyRef, RecordId, address
 
 __all__ = [
     "AHEAD_SECONDS", "FRESH_SECONDS", "AccessRequest", "AccountingRequest", "SignedAccountingRequest", "SignedRequest",
-    "read_signed", "signed_json",
+    "object_of", "read_signed", "signed_json",
 ]  # fmt: skip
 
 FRESH_SECONDS: Final = 900
@@ -84,6 +86,21 @@ def read_signed(
             fix="Use the network and suite it was signed for.",
         )
     return typed, signature, signer
+
+
+def object_of(text: bytes) -> Mapping[str, Any]:
+    """Return the JSON object that was sealed; nothing of it is in the error.
+
+    Raises:
+        FormatError: It is none.
+    """
+    try:
+        found = orjson.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise FormatError("what is sealed in this answer is no answer", fix="Ask the custodian again.")
+    return found
 
 
 def _formatted(data: Any, wanted: str) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ from careledger.privacy.documents import open_document, seal_document
 from careledger.privacy.encoding import from_base64url, to_base64url
 from careledger.privacy.openers import Opener, Recipient
 from careledger.resources.access_entries import AccessEntry
-from careledger.resources.access_requests import read_signed, signed_json
+from careledger.resources.access_requests import object_of, read_signed, signed_json
 from careledger.resources.base import SignedTerms, Terms
 from careledger.values import PartyRef, bytes32, from_hex, keccak, to_hex
 
@@ -202,7 +202,7 @@ class AccountingAnswer:
             SealedDamaged: It was changed, or answers another request.
             FormatError: It is something else.
         """
-        found = orjson.loads(open_document(self.sealed, _KIND, opener=opener))
+        found = object_of(open_document(self.sealed, _KIND, opener=opener))
         if found.get("request") != to_hex(self.request):
             raise SealedDamaged("this accounting answers another request", fix="Ask the custodian again.")
         return Accounting.from_json(found.get("accounting"), domain)

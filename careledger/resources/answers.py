@@ -20,7 +20,7 @@ from careledger.privacy.openers import Opener, Recipient
 from careledger.privacy.wraps import Wraps
 from careledger.resources.access import RECEIPT_FIELDS, AccessReceipt
 from careledger.resources.access_entries import AccessEntry
-from careledger.resources.access_requests import read_signed, signed_json
+from careledger.resources.access_requests import object_of, read_signed, signed_json
 from careledger.resources.base import SignedTerms
 from careledger.resources.record_types import BatchProof, SealedRecord
 from careledger.values import Bytes32, PartyRef, RecordId, bytes32, from_hex, to_hex
@@ -109,7 +109,7 @@ class Answer:
             SealedDamaged: It was changed, or belongs to another request or receipt.
             FormatError: It is something else.
         """
-        found = orjson.loads(open_document(self.sealed, _KIND, opener=opener))
+        found = object_of(open_document(self.sealed, _KIND, opener=opener))
         names = to_hex(self.request), to_hex(self.receipt.terms.typed.struct_hash)
         if (found.get("request"), found.get("receipt")) != names:
             raise SealedDamaged("what is sealed in this answer belongs to another", fix="Ask the custodian again.")

@@ -20,6 +20,8 @@ given sealed bytes
     it says so, and opening fails with a way out          → test_R6_receive__no_bytes_anywhere__said
 receiving twice
   changes nothing                                         → test_receive__twice__same_record_one_receipt
+given something else sealed in its place
+  the error is one sentence                               → test_S7_open__sealed_by_a_hostile_custodian__typed_error
 """
 
 from __future__ import annotations
@@ -34,12 +36,15 @@ import pytest
 
 from careledger import Basis, DataClass, PartyRef, Purpose, Reason, Signer, errors
 from careledger.privacy.commitments import new_salt
+from careledger.privacy.documents import seal_document
 from careledger.privacy.wraps import Wraps
 from careledger.resources.access import AccessReceipt
 from careledger.resources.access_entries import AccessEntry, Acting, Subject
 from careledger.resources.access_requests import SignedRequest
+from careledger.resources.accountings import AccountingAnswer
 from careledger.resources.answers import Answer, AnswerBody, Parcel
 from careledger.resources.record_types import SealedRecord
+from careledger.values import bytes32
 from tests.sdk.custodian.houses import NOTE, Houses, another_opener
 
 
@@ -232,3 +237,19 @@ def test_receive__twice__same_record_one_receipt(houses: Houses, asked: Any) -> 
     assert records.receipts() == kept and kept[-1].entry == first.receipt.entry
     assert records.read(record.id) == NOTE
     assert json.dumps(first.to_json()) and "salt" not in json.dumps(first.to_json())
+
+
+@pytest.mark.parametrize(
+    "plain", [b"[]", b"no json", b"{}", b"7", b"[" * 5000], ids=["list", "text", "empty", "number", "deep"]
+)
+def test_S7_open__sealed_by_a_hostile_custodian__typed_error(houses: Houses, plain: bytes) -> None:
+    key, digest = houses.clinic.opener, bytes(32)
+    made = AccessReceipt.for_leaf(
+        houses.hospital.care.records.domain, custodian=houses.hospital.party, entry=1, leaf=bytes32("0x" + "11" * 32),
+        issued_at=1,
+    ).signed_by(houses.desk)  # fmt: skip
+    answer = Answer(digest, made, seal_document(plain, "access", recipients=[key.recipient()]))
+    told = AccountingAnswer(digest, seal_document(plain, "accounting", recipients=[key.recipient()]))
+    for opened in (lambda: answer.open(key), lambda: told.open(key, houses.hospital.care.records.domain)):
+        with pytest.raises((errors.FormatError, errors.SealedDamaged)):
+            opened()
