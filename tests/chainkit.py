@@ -11,8 +11,9 @@ from __future__ import annotations
 import atexit
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -303,6 +304,21 @@ def plain(value: Any) -> Any:
     return at(value)
 
 
+class Memory(dict[Any, Any]):
+    """What was encoded and decoded before: the machine asks the same a thousand times, and coding costs most."""
+
+    def of(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What was made for this key, or is made now."""
+        if key not in self:
+            if len(self) >= 20_000:
+                self.clear()
+            self[key] = make()
+        return self[key]
+
+
+_MEMORY = Memory()
+
+
 class Contract:
     """One deployed contract: views return values, everything else a `Tx`."""
 
@@ -315,7 +331,9 @@ class Contract:
 
     def data(self, function: str, *args: Any) -> bytes:
         """Calldata of a call."""
-        return self.artifact.encode_call(function, *plain(args))
+        values = plain(args)
+        encode = lambda: self.artifact.encode_call(function, *values)  # noqa: E731
+        return bytes(_MEMORY.of((self.name, function, repr(values)), encode))
 
     def domain(self, *, chain_id: int = CHAIN_ID, address: str | None = None) -> Domain:
         """The EIP-712 domain."""
@@ -336,7 +354,9 @@ class Contract:
             data = self.data(function, *args)
             try:
                 if abi["stateMutability"] in ("view", "pure"):
-                    return self.artifact.decode_output(function, self.engine.call(who, self.address, data))
+                    output = self.engine.call(who, self.address, data)
+                    decode = lambda: self.artifact.decode_output(function, output)  # noqa: E731
+                    return deepcopy(_MEMORY.of((self.name, function, output), decode))
                 output, logs, gas = self.engine.send(who, self.address, data)
             except RawRevert as revert:
                 raise Reverted(revert.data) from None
