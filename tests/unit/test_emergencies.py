@@ -68,6 +68,9 @@ settleAppeal
   given two unjustified ones
     when one is overturned
       it stays suspended
+  given one served
+    when a later one is overturned
+      it is suspended no more
   when anybody but its accreditor calls
     it reverts
   given the accreditor was dismissed
@@ -407,6 +410,18 @@ def test_settleAppeal__given_two_unjustified_ones__when_one_is_overturned__stays
     assert world.emergencies.conductOf(practitioner) == conduct(1, START + WINDOW + SUSPENSION)
     settle(world, JUSTIFIED, number=2)
     assert world.emergencies.conductOf(practitioner) == conduct(0, 0)
+
+
+@pytest.mark.xfail(strict=True, reason="a verdict served long ago counts as one that is left")
+def test_settleAppeal__given_one_served__when_a_later_one_is_overturned__is_suspended_no_more(
+    world, practitioner, given_open
+):
+    review(world, UNJUSTIFIED)
+    world.warp(START + SUSPENSION)
+    open_(world)
+    review(world, UNJUSTIFIED, number=2)
+    settle(world, JUSTIFIED, number=2)
+    assert world.emergencies.suspendedUntil(practitioner) <= START + SUSPENSION
 
 
 def test_settleAppeal__when_anybody_but_its_accreditor_calls__reverts(world, officer, given_open):
