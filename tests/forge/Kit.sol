@@ -173,6 +173,28 @@ abstract contract Kit {
         vm.label(account, name);
     }
 
+    /// @notice What an account signs for a contract of the suite: the EIP-712 digest of a struct.
+    function typedDigest(address at, string memory name, bytes32 structHash) internal view returns (bytes32) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256(bytes(string.concat("CareLedger ", name))),
+                keccak256("1"),
+                block.chainid,
+                at
+            )
+        );
+        return keccak256(abi.encodePacked("\x19\x01", domain, structHash));
+    }
+
+    /// @notice Makes a call as somebody that a second telling of the rule allows or not, and demands that outcome.
+    function attempt(address who, address to, bytes memory data, bool allowed, string memory why) internal {
+        vm.prank(who);
+        (bool done, bytes memory answer) = to.call(data);
+        vm.assertEq(done, allowed, why);
+        if (!done) vm.assertTrue(answer.length >= 4 && bytes4(answer) != 0x4e487b71, "A-inv3: refused without a reason");
+    }
+
     /// @notice Signs a digest in the usual 65 bytes.
     function signature(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);

@@ -105,24 +105,12 @@ contract ConsentHandler is Kit {
         return ConsentTypes.hash(terms, 0, deadline);
     }
 
-    function _digest(bytes32 structHash) private view returns (bytes32) {
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256("CareLedger ConsentRegistry"),
-                keccak256("1"),
-                block.chainid,
-                address(consents)
-            )
-        );
-        return keccak256(abi.encodePacked("\x19\x01", domain, structHash));
-    }
-
     function grantSigned(uint256 who, uint256 which, uint64 permits, uint256 from, uint256 length) external {
         who %= PATIENTS;
         GrantTerms memory terms = _terms(who, which % SCOPES, permits, 0, from, length);
         _usedDeadline = uint40(clock + 100_000);
-        _usedSignature = signature(_keys[who], _digest(this.hashOf(terms, _usedDeadline)));
+        bytes32 digest = typedDigest(address(consents), "ConsentRegistry", this.hashOf(terms, _usedDeadline));
+        _usedSignature = signature(_keys[who], digest);
         consents.grantSigned(_usedSignature, terms, _usedDeadline);
         _used = terms;
         _note(terms);
