@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {Module} from "./abstracts/Module.sol";
 import {IEmergencyRegistry} from "./interfaces/IEmergencyRegistry.sol";
 import {IParticipantRegistry} from "./interfaces/IParticipantRegistry.sol";
+import {BreakGlass} from "./libraries/BreakGlass.sol";
 import {Errors} from "./libraries/Errors.sol";
 import {Conduct, Emergency, EmergencyDesk, EmergencyId, EmergencyReason, Verdict} from "./types/Emergencies.sol";
 import {Credential, Jurisdiction, Role} from "./types/Participants.sol";
@@ -21,11 +22,11 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
     /* CONSTANTS */
 
     /// @notice Emergency access lasts eight hours.
-    uint40 public constant EMERGENCY_WINDOW = 8 hours;
+    uint40 public constant EMERGENCY_WINDOW = BreakGlass.WINDOW;
     /// @notice It must be reviewed within seventy-two hours of its opening.
-    uint40 public constant REVIEW_WINDOW = 72 hours;
+    uint40 public constant REVIEW_WINDOW = BreakGlass.REVIEW;
     /// @notice An unjustified one suspends the practitioner for ninety days.
-    uint40 public constant SUSPENSION = 90 days;
+    uint40 public constant SUSPENSION = BreakGlass.SUSPENSION;
 
     /* STORAGE */
 
@@ -77,7 +78,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         if (block.timestamp < latest.openUntil) revert Errors.EmergencyRegistry_Open(latest.openUntil);
 
         uint16 number = ++latest.count;
-        uint40 until = uint40(block.timestamp) + EMERGENCY_WINDOW;
+        uint40 until = BreakGlass.closesAt(uint40(block.timestamp));
         latest.openUntil = until;
         emergencyId = _emergencyId(patient, practitioner, number);
         _emergencies[emergencyId] = Emergency({
@@ -98,7 +99,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
             reason,
             number,
             until,
-            uint40(block.timestamp) + REVIEW_WINDOW
+            BreakGlass.reviewDueAt(uint40(block.timestamp))
         );
     }
 
@@ -138,7 +139,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         if (emergency.verdict != Verdict.Unreviewed) {
             revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.AlreadyJudged);
         }
-        if (block.timestamp < emergency.openedAt + REVIEW_WINDOW) {
+        if (block.timestamp < BreakGlass.reviewDueAt(emergency.openedAt)) {
             revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.NotDue);
         }
 
@@ -214,16 +215,17 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         if (!given || evidence == bytes32(0)) revert Errors.EmergencyRegistry_Missing();
     }
 
-    /// @dev Moves the practitioner's count with the verdict; with none left the suspension ends.
     function _judge(address practitioner, Verdict old, Verdict verdict) private returns (uint40) {
         Conduct storage conduct = _conduct[practitioner];
-        if (old != Verdict.Unjustified && verdict == Verdict.Unjustified) {
-            ++conduct.unjustified;
-            conduct.suspendedUntil = uint40(block.timestamp) + SUSPENSION;
-        } else if (old == Verdict.Unjustified && verdict == Verdict.Justified) {
-            if (--conduct.unjustified == 0) conduct.suspendedUntil = 0;
-        }
-        return conduct.suspendedUntil;
+        uint40 until = conduct.suspendedUntil;
+        bool found = verdict == Verdict.Unjustified;
+        if (found == (old == Verdict.Unjustified)) return until;
+
+        uint16 unjustified;
+        (unjustified, until) = BreakGlass.judged(conduct.unjustified, until, found, uint40(block.timestamp));
+        conduct.unjustified = unjustified;
+        conduct.suspendedUntil = until;
+        return until;
     }
 
     function _existing(
@@ -260,8 +262,8 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         emergencyId = _emergencyId(patient, practitioner, number);
         emergency = _emergencies[emergencyId];
         if (emergency.openedAt != 0) {
-            until = emergency.openedAt + EMERGENCY_WINDOW;
-            reviewDue = emergency.openedAt + REVIEW_WINDOW;
+            until = BreakGlass.closesAt(emergency.openedAt);
+            reviewDue = BreakGlass.reviewDueAt(emergency.openedAt);
         }
     }
 

@@ -1,4 +1,5 @@
-// The compiler's model checker on one import-light file: node scripts/smt.js FILE CONTRACT
+// The compiler's model checker on one import-light file: node scripts/smt.js FILE CONTRACT [chc|bmc]
+// chc: all inputs in all reachable states. bmc: all inputs, any state, loops unrolled; for sets of bits, which chc is slow at.
 // Prints JSON: {"proved": [..], "open": [..], "errors": [..]}. Queries go to the native z3 on PATH, about ten times faster than
 // the one inside the emscripten compiler. There is no timeout key on purpose: it needs threads, which that build lacks;
 // z3's own resource limit ends a query the same way on every machine.
@@ -9,7 +10,7 @@ const path = require("path");
 
 const root = path.dirname(__dirname);
 const solc = require(path.join(root, "node_modules", "solc"));
-const [file, contract] = process.argv.slice(2);
+const [file, contract, engine = "chc"] = process.argv.slice(2);
 
 const Z3 = ["-smt2", "-in", "rlimit=40000000", "rewriter.pull_cheap_ite=true", "fp.spacer.q3.use_qgen=true",
   "fp.spacer.mbqi=false", "fp.spacer.ground_pobs=false"];
@@ -31,7 +32,7 @@ function read(name) {
 const settings = {
   modelChecker: {
     contracts: { [file]: [contract] },
-    engine: "chc",
+    engine,
     solvers: ["smtlib2"],
     targets: ["assert", "underflow", "overflow", "divByZero", "outOfBounds"],
     showProvedSafe: true,

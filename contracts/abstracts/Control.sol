@@ -29,11 +29,6 @@ abstract contract Control is IParticipantRegistry, Module {
         uint40 inForceAt;
     }
 
-    /* CONSTANTS */
-
-    /// @dev A recovery that nobody carried out lapses thirty days after it was ready.
-    uint40 private constant RECOVERY_LAPSE = Recoveries.LAPSE;
-
     /* STORAGE */
 
     mapping(address subject => Account) private _accounts;
@@ -60,14 +55,14 @@ abstract contract Control is IParticipantRegistry, Module {
     function setGuardians(address subject, GuardianTerms calldata current, GuardianTerms calldata next) external {
         Guardians storage guardians = _guardians[subject];
         _requireController(subject);
-        if (next.root != bytes32(0)) Recoveries.check(next);
+        if (next.root != bytes32(0)) _requireSound(next);
         bytes32 inForce = _guardiansInForce(subject);
-        if (inForce != bytes32(0) && Recoveries.commitment(current) != inForce) {
+        if (inForce != bytes32(0) && _commitment(current) != inForce) {
             revert Errors.ParticipantRegistry_NotTheGuardians(subject, inForce);
         }
 
         uint40 wait = inForce == bytes32(0) ? 0 : current.waitSeconds;
-        bytes32 commitment = next.root == bytes32(0) ? bytes32(0) : Recoveries.commitment(next);
+        bytes32 commitment = next.root == bytes32(0) ? bytes32(0) : _commitment(next);
         guardians.inForce = inForce;
         guardians.next = commitment;
         guardians.inForceAt = uint40(block.timestamp) + wait;
@@ -88,20 +83,18 @@ abstract contract Control is IParticipantRegistry, Module {
         RecoveryId id = _recoveryId(subject, newController);
         Recovery storage recovery = _recoveries[id];
         if (newController == address(0)) revert Errors.ParticipantRegistry_Missing();
-        if (Recoveries.isVoid(recovery, account.recoveries, block.timestamp)) {
-            Recoveries.begin(recovery, _guardiansInForce(subject), account.recoveries);
+        if (_isVoid(recovery, account.recoveries)) _begin(recovery, _guardiansInForce(subject), account.recoveries);
+        if (deadline > recovery.begunAt + Recoveries.LAPSE) {
+            revert Errors.ParticipantRegistry_BadWindow(0, deadline, recovery.begunAt + Recoveries.LAPSE);
         }
-        if (deadline > recovery.begunAt + RECOVERY_LAPSE) {
-            revert Errors.ParticipantRegistry_BadWindow(0, deadline, recovery.begunAt + RECOVERY_LAPSE);
-        }
-        if (Recoveries.commitment(terms) != recovery.guardians) {
+        if (_commitment(terms) != recovery.guardians) {
             revert Errors.ParticipantRegistry_NotTheGuardians(subject, recovery.guardians);
         }
         _requireGuardian(terms.root, proof);
         bytes32 structHash = ParticipantTypes.hashApproval(subject, newController, account.recoveries, deadline);
         _requireAgreed(proof.guardian, structHash, deadline, signature);
 
-        bool quorum = Recoveries.approve(recovery, terms, proof.index, block.timestamp);
+        bool quorum = _approve(recovery, terms, proof.index);
 
         emit RecoveryApproved(id, subject, newController, recovery.guardians, proof.index, recovery.count);
         if (quorum) {
@@ -119,7 +112,8 @@ abstract contract Control is IParticipantRegistry, Module {
         if (recovery.objected) revert Errors.ParticipantRegistry_AlreadyDone(Errors.RecoveryStep.Objection);
 
         uint40 oldReadyAt = recovery.readyAt;
-        Recoveries.object_(recovery);
+        recovery.objected = true;
+        recovery.readyAt = Recoveries.readyObjected(recovery.quorumAt, oldReadyAt);
         _freeze(_accounts[subject], recovery.readyAt);
 
         emit RecoveryObjected(id, subject, oldReadyAt, recovery.readyAt);
@@ -153,10 +147,10 @@ abstract contract Control is IParticipantRegistry, Module {
     function executeRecovery(address subject, address newController, GuardianTerms calldata terms) external {
         Account storage account = _accounts[subject];
         Recovery storage recovery = _recoveries[_recoveryId(subject, newController)];
-        if (Recoveries.commitment(terms) != recovery.guardians) {
+        if (_commitment(terms) != recovery.guardians) {
             revert Errors.ParticipantRegistry_NotTheGuardians(subject, recovery.guardians);
         }
-        Recoveries.requireReady(recovery, terms, account.recoveries, block.timestamp);
+        _requireReady(recovery, terms, account.recoveries);
 
         account.recoveringUntil = 0;
         // Whatever set of guardians a thief put in meanwhile goes with the thief.
@@ -201,8 +195,54 @@ abstract contract Control is IParticipantRegistry, Module {
     }
 
     function _requireNotVoid(address subject, Recovery storage recovery) private view {
-        if (Recoveries.isVoid(recovery, _accounts[subject].recoveries, block.timestamp)) {
-            revert Errors.ParticipantRegistry_NotReady(0, 0, 0);
+        if (_isVoid(recovery, _accounts[subject].recoveries)) revert Errors.ParticipantRegistry_NotReady(0, 0, 0);
+    }
+
+    function _requireSound(GuardianTerms calldata t) private pure {
+        if (!Recoveries.areSound(t.quorum, t.largerQuorum, t.waitSeconds)) {
+            revert Errors.ParticipantRegistry_BadGuardianTerms(t.quorum, t.largerQuorum, t.waitSeconds);
+        }
+    }
+
+    function _requireReady(Recovery storage r, GuardianTerms calldata t, uint16 recoveries) private view {
+        uint8 needed = Recoveries.needed(t.quorum, t.largerQuorum, r.objected, r.endorsed);
+        uint40 readyAt = _isVoid(r, recoveries) ? 0 : r.readyAt;
+        if (!Recoveries.isReady(readyAt, r.count, needed, block.timestamp)) {
+            revert Errors.ParticipantRegistry_NotReady(r.count, needed, readyAt);
+        }
+    }
+
+    /// @dev Whether a proposal does not count (any more): never begun, overtaken, or lapsed.
+    function _isVoid(Recovery storage r, uint16 recoveries) private view returns (bool) {
+        return
+            r.guardians == bytes32(0) ||
+            r.recoveries != recoveries ||
+            Recoveries.hasLapsed(r.begunAt, r.readyAt, block.timestamp);
+    }
+
+    function _begin(Recovery storage r, bytes32 guardians, uint16 recoveries) private {
+        r.guardians = guardians;
+        r.approvals = 0;
+        r.count = 0;
+        r.objected = false;
+        r.endorsed = false;
+        r.recoveries = recoveries;
+        r.begunAt = uint40(block.timestamp);
+        r.quorumAt = 0;
+        r.readyAt = 0;
+    }
+
+    /// @dev True if this approval completed the quorum.
+    function _approve(Recovery storage r, GuardianTerms calldata t, uint8 index) private returns (bool quorum) {
+        uint32 bit = uint32(1) << index;
+        if (r.approvals & bit != 0) revert Errors.ParticipantRegistry_AlreadyDone(Errors.RecoveryStep.Approval);
+
+        r.approvals |= bit;
+        uint8 count = ++r.count;
+        quorum = count == t.quorum;
+        if (quorum) {
+            r.quorumAt = uint40(block.timestamp);
+            r.readyAt = Recoveries.ready(uint40(block.timestamp), t.waitSeconds, r.objected);
         }
     }
 
@@ -219,13 +259,17 @@ abstract contract Control is IParticipantRegistry, Module {
 
     /// @dev To the last second at which any recovery of the account can be carried out; another one never shortens it.
     function _freeze(Account storage account, uint40 readyAt) private {
-        uint40 until = readyAt + RECOVERY_LAPSE + 1;
-        if (readyAt != 0 && until > account.recoveringUntil) account.recoveringUntil = until;
+        if (readyAt != 0) account.recoveringUntil = Recoveries.frozenUntil(account.recoveringUntil, readyAt);
     }
 
     function _guardiansInForce(address subject) private view returns (bytes32) {
         Guardians storage guardians = _guardians[subject];
         return block.timestamp >= guardians.inForceAt ? guardians.next : guardians.inForce;
+    }
+
+    /// @dev What the chain keeps of guardians and of the terms they act on.
+    function _commitment(GuardianTerms calldata t) private pure returns (bytes32) {
+        return keccak256(abi.encode(t.root, t.quorum, t.largerQuorum, t.waitSeconds));
     }
 
     function _recoveryId(address subject, address newController) private view returns (RecoveryId) {

@@ -61,7 +61,8 @@ enum Rule {
 
 /// @title Directives
 /// @notice What a patient's word comes to: the one place where permission is decided, pure and without imports.
-/// @dev Proved by the model checker in tests/proofs: what is allowed was asked for, denied by nobody, and spoken for.
+/// @dev What is allowed was asked for, denied by nobody, and spoken for. The model checker proves it of {fold}, and how a
+/// directive stands in time (tests/proofs/smt); Halmos compares the whole of {decide} with a formula (tests/proofs/deep.toml).
 library Directives {
     /// @notice How a directive stands at a moment.
     enum Standing {
@@ -113,6 +114,9 @@ library Directives {
         uint64 ruleClasses;
     }
 
+    /// @dev Every class, where nothing has to permit.
+    uint64 private constant ALL = type(uint64).max;
+
     /// @notice Says how a directive stands.
     /// @param version Zero if there never was one.
     /// @param revoked True if the last word was a revocation.
@@ -146,7 +150,7 @@ library Directives {
         if (f.own) return (Reason.Own, Basis.Own, f.asked);
         if (f.emergency) {
             uint64 personDenies = f.person.standing == Standing.Live ? f.person.denies : 0;
-            granted = f.asked & ~(f.emergencyDenied | personDenies);
+            granted = fold(f.asked, f.emergencyDenied | personDenies, ALL);
             if (f.asked & f.emergencyDenied != 0) return (Reason.EmergencyDenial, Basis.BreakGlass, granted);
             if (granted != f.asked) return (Reason.DeniedToPerson, Basis.BreakGlass, granted);
             return (Reason.BreakGlass, Basis.BreakGlass, granted);
@@ -157,7 +161,7 @@ library Directives {
     function _ordinary(Facts memory f) private pure returns (Reason reason, Basis basis, uint64 granted) {
         uint64 personDenies = f.person.standing == Standing.Live ? f.person.denies : 0;
         uint64 actingDenies = (f.acting.standing == Standing.Live ? f.acting.denies : 0) | f.houseDenies;
-        uint64 free = f.asked & ~(f.denied | personDenies | actingDenies);
+        uint64 denied = f.denied | personDenies | actingDenies;
 
         uint64 said = permits(f.person);
         if (f.capacityHeld) said |= permits(f.acting);
@@ -167,10 +171,10 @@ library Directives {
         }
 
         if (f.guardian) {
-            granted = free;
+            granted = fold(f.asked, denied, ALL);
             basis = Basis.Guardian;
         } else {
-            granted = free & (said | byRule);
+            granted = fold(f.asked, denied, said | byRule);
             if (granted & ~said == 0) basis = granted == 0 ? Basis.None : Basis.Directive;
             else basis = f.rule == Rule.RequiredByLaw ? Basis.Law : Basis.BasePolicy;
         }
@@ -184,9 +188,14 @@ library Directives {
         }
     }
 
+    /// @notice Where denial beats permission: of what is asked for, what somebody permits and nobody denies.
+    function fold(uint64 asked, uint64 denied, uint64 permitted) internal pure returns (uint64) {
+        return asked & permitted & ~denied;
+    }
+
     function permits(Word memory w) internal pure returns (uint64) {
         if (w.standing != Standing.Live || !w.opened || !w.within) return 0;
-        return w.permits & ~w.denies;
+        return fold(w.permits, w.denies, ALL);
     }
 
     function _refusal(Facts memory f, uint64 personDenies, uint64 actingDenies) private pure returns (Reason) {

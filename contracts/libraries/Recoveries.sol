@@ -1,85 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {GuardianTerms, Recovery} from "../types/Participants.sol";
-import {Errors} from "./Errors.sol";
-
 /// @title Recoveries
 /// @notice How a lost account is given back: approvals, a wait, an objection that doubles it, a larger quorum that prevails.
 /// @dev None -> Proposed -> Waiting -> carried out | lapsed | void (another recovery came first). A lapsed or void one
-/// begins anew with the next approval.
+/// begins anew with the next approval. Plain values, no imports: the model checker proves what
+/// tests/proofs/smt/RecoveriesSpec.sol says of it, for all values.
 library Recoveries {
     /// @dev Sixteen guardians at most, so that an approval is one bit.
     uint8 internal constant MAX_GUARDIANS = 16;
+    /// @dev A recovery that nobody carried out lapses so long after it was ready.
     uint40 internal constant LAPSE = 30 days;
     uint32 internal constant MIN_WAIT = 1 days;
     uint32 internal constant MAX_WAIT = 90 days;
 
-    function check(GuardianTerms calldata t) internal pure {
-        if (
-            t.quorum == 0 ||
-            t.largerQuorum < t.quorum ||
-            t.largerQuorum > MAX_GUARDIANS ||
-            t.waitSeconds < MIN_WAIT ||
-            t.waitSeconds > MAX_WAIT
-        ) revert Errors.ParticipantRegistry_BadGuardianTerms(t.quorum, t.largerQuorum, t.waitSeconds);
+    /// @notice Whether guardians may be set on such terms.
+    function areSound(uint8 quorum, uint8 largerQuorum, uint32 waitSeconds) internal pure returns (bool) {
+        return
+            quorum != 0 &&
+            largerQuorum >= quorum &&
+            largerQuorum <= MAX_GUARDIANS &&
+            waitSeconds >= MIN_WAIT &&
+            waitSeconds <= MAX_WAIT;
     }
 
-    function commitment(GuardianTerms calldata t) internal pure returns (bytes32) {
-        return keccak256(abi.encode(t.root, t.quorum, t.largerQuorum, t.waitSeconds));
+    /// @notice Whether a proposal was left lying: nobody completed its quorum in time, or nobody carried it out.
+    /// @param readyAt When it may be carried out; zero while its quorum is not complete.
+    function hasLapsed(uint40 begunAt, uint40 readyAt, uint256 time) internal pure returns (bool) {
+        return time > (readyAt != 0 ? readyAt : begunAt) + LAPSE;
     }
 
-    /// @notice Whether a proposal does not count (any more): never begun, overtaken, or lapsed.
-    function isVoid(Recovery storage r, uint16 recoveries, uint256 time) internal view returns (bool) {
-        uint40 from = r.readyAt != 0 ? r.readyAt : r.begunAt;
-        return r.guardians == bytes32(0) || r.recoveries != recoveries || time > from + LAPSE;
+    /// @notice When a proposal may be carried out whose quorum is complete at `quorumAt`; after an objection the wait is double.
+    function ready(uint40 quorumAt, uint32 waitSeconds, bool objected) internal pure returns (uint40) {
+        uint40 once = quorumAt + waitSeconds;
+        return objected ? once + waitSeconds : once;
     }
 
-    function begin(Recovery storage r, bytes32 guardians, uint16 recoveries) internal {
-        r.guardians = guardians;
-        r.approvals = 0;
-        r.count = 0;
-        r.objected = false;
-        r.endorsed = false;
-        r.recoveries = recoveries;
-        r.begunAt = uint40(block.timestamp);
-        r.quorumAt = 0;
-        r.readyAt = 0;
+    /// @notice The same for one that is objected to now: the wait doubles, or will be double when the quorum is complete.
+    function readyObjected(uint40 quorumAt, uint40 readyAt) internal pure returns (uint40) {
+        return quorumAt == 0 ? readyAt : readyAt + (readyAt - quorumAt);
     }
 
-    /// @return quorum True if this approval completed the quorum.
-    function approve(
-        Recovery storage r,
-        GuardianTerms calldata t,
-        uint8 index,
-        uint256 time
-    ) internal returns (bool quorum) {
-        uint32 bit = uint32(1) << index;
-        if (r.approvals & bit != 0) revert Errors.ParticipantRegistry_AlreadyDone(Errors.RecoveryStep.Approval);
-        r.approvals |= bit;
-        uint8 count = ++r.count;
-        quorum = count == t.quorum;
-        if (quorum) {
-            r.quorumAt = uint40(time);
-            r.readyAt = uint40(time) + (r.objected ? 2 : 1) * uint40(t.waitSeconds);
-        }
+    /// @notice Approvals it takes to carry a proposal out: over an objection the larger quorum, unless an accreditor endorsed.
+    function needed(uint8 quorum, uint8 largerQuorum, bool objected, bool endorsed) internal pure returns (uint8) {
+        return objected && !endorsed ? largerQuorum : quorum;
     }
 
-    /// @notice Doubles the wait; if the quorum has not been reached, the wait will be double then.
-    function object_(Recovery storage r) internal {
-        r.objected = true;
-        if (r.quorumAt != 0) r.readyAt += r.readyAt - r.quorumAt;
+    /// @notice Whether a proposal that has not lapsed may be carried out now.
+    function isReady(uint40 readyAt, uint8 count, uint8 needed_, uint256 time) internal pure returns (bool) {
+        return readyAt != 0 && time >= readyAt && count >= needed_;
     }
 
-    function requireReady(
-        Recovery storage r,
-        GuardianTerms calldata t,
-        uint16 recoveries,
-        uint256 time
-    ) internal view {
-        uint8 needed = r.objected && !r.endorsed ? t.largerQuorum : t.quorum;
-        uint40 readyAt = isVoid(r, recoveries, time) ? 0 : r.readyAt;
-        bool ready = readyAt != 0 && time >= readyAt && r.count >= needed;
-        if (!ready) revert Errors.ParticipantRegistry_NotReady(r.count, needed, readyAt);
+    /// @notice Until when an account is frozen that was frozen until `until`: to the last second at which this proposal can be
+    /// carried out, and never shorter than before.
+    function frozenUntil(uint40 until, uint40 readyAt) internal pure returns (uint40) {
+        uint40 end = readyAt + LAPSE + 1;
+        return end > until ? end : until;
     }
 }

@@ -100,3 +100,16 @@ def test_deployables__stay_below_the_size_limit():
     )
 
     assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_workflows__when_they_use_an_action__name_the_commit_and_its_version():
+    used = [
+        line.strip()
+        for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+        for line in path.read_text().splitlines()
+        if "uses:" in line
+    ]
+
+    assert used
+    pinned = re.compile(r"- uses: [\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+")
+    assert [line for line in used if not pinned.fullmatch(line)] == []

@@ -4,8 +4,8 @@ pragma solidity 0.8.30;
 import {Directives} from "../../../contracts/libraries/Directives.sol";
 
 /// @notice How a directive stands as time goes on, for all versions, windows and moments.
-/// @dev The sets of classes are 64-bit words, which the model checker turns into integers and cannot finish; `decide` is
-/// loop-free, so Halmos proves it for all inputs in DirectivesProof instead.
+/// @dev What sets of classes come to is proved in ClassesSpec, and the whole of `decide`, which is too much for the model
+/// checker, by Halmos on the compiled code: it has no loop and no state, so that is for all inputs too.
 contract DirectivesSpec {
     function absentIffNeverSpoken(uint40 v, bool revoked, uint40 from, uint40 until, uint40 time) external pure {
         bool absent = Directives.standing(v, revoked, from, until, time) == Directives.Standing.Absent;
