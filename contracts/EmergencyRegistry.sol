@@ -17,6 +17,8 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
     struct Latest {
         uint16 count;
         uint40 openUntil;
+        // Bit set of reasons given and not reviewed yet: each serves once.
+        uint16 pending;
     }
 
     /* CONSTANTS */
@@ -77,7 +79,11 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         Latest storage latest = _latest[_pair(patient, practitioner)];
         if (block.timestamp < latest.openUntil) revert Errors.EmergencyRegistry_Open(latest.openUntil);
 
+        uint16 bit = uint16(1) << uint16(reason);
+        if (latest.pending & bit != 0) revert Errors.EmergencyRegistry_ReasonUsed(reason);
+
         uint16 number = ++latest.count;
+        latest.pending |= bit;
         uint40 until = BreakGlass.closesAt(uint40(block.timestamp));
         latest.openUntil = until;
         emergencyId = _emergencyId(patient, practitioner, number);
@@ -124,6 +130,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         _requireVerdict(verdict, evidence);
 
         emergency.verdict = verdict;
+        _latest[_pair(patient, practitioner)].pending &= ~(uint16(1) << uint16(emergency.reason));
         if (old == Verdict.Overdue) --desk.overdue;
         uint40 suspended = _judge(practitioner, old, verdict);
 
@@ -168,6 +175,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
 
         emergency.verdict = verdict;
         emergency.appealed = true;
+        _latest[_pair(patient, practitioner)].pending &= ~(uint16(1) << uint16(emergency.reason));
         if (old == Verdict.Overdue) --_desks[emergency.organisation].overdue;
         uint40 suspended = _judge(practitioner, old, verdict);
 
@@ -271,9 +279,9 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
     function emergenciesOf(
         address patient,
         address practitioner
-    ) external view returns (uint16 count, uint40 openUntil) {
+    ) external view returns (uint16 count, uint40 openUntil, uint16 pending) {
         Latest storage latest = _latest[_pair(patient, practitioner)];
-        return (latest.count, latest.openUntil);
+        return (latest.count, latest.openUntil, latest.pending);
     }
 
     /// @inheritdoc IEmergencyRegistry

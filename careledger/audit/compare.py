@@ -137,7 +137,7 @@ def differences(rows: Mapping[RowKey, Row], ask: Ask, *, time: int) -> list[Diff
         if _is_over(rows, row, fields):
             continue
         answered = _answered(ask, row, fields)
-        rebuilt = _rebuilt(row, fields, time)
+        rebuilt = _rebuilt(rows, row, fields, time)
         for name in sorted(rebuilt.keys() | answered.keys()):
             if rebuilt.get(name) != answered.get(name):
                 found.append(Difference(row, name, rebuilt.get(name), answered.get(name)))
@@ -151,12 +151,13 @@ def _is_over(rows: Mapping[RowKey, Row], row: RowKey, fields: Row) -> bool:
     return bool(rows.get(("account", fields["patient"]), {}).get("recoveries", 0) != row[3])
 
 
-def _rebuilt(row: RowKey, fields: Row, time: int) -> dict[str, Any]:
+def _rebuilt(rows: Mapping[RowKey, Row], row: RowKey, fields: Row, time: int) -> dict[str, Any]:
     """The stored fields, as they are at a time; a row's key is a field where the view gives it as well."""
     views = VIEWS[row[0]]
     said = {name: value for name, value in fields.items() if name not in views[0].by}
-    if row[0] == "circle" and time >= fields["inForceAt"]:
-        said["inForce"] = fields["next"]
+    if row[0] == "circle":
+        recovering = rows.get(("account", row[1]), {}).get("recoveringUntil", 0)
+        said["inForce"] = fields["next"] if time >= max(fields["inForceAt"], recovering) else fields["inForce"]
     return said | {view.key: row[1] for view in views if view.key}
 
 

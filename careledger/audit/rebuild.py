@@ -16,6 +16,7 @@ from careledger.values import from_hex, keccak, to_hex
 __all__ = ["Happened", "Row", "RowKey", "changes", "rebuild"]
 
 NOTHING = "0x" + "00" * 32
+NO_GUARDIANS = "0x" + "00" * 32
 NOBODY = "0x" + "00" * 20
 EMERGENCY_WINDOW = 8 * 3600
 RECOVERY_LAPSE = 30 * 86_400
@@ -241,7 +242,8 @@ def _epoch(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
 
 @_on("ParticipantRegistry", "GuardiansChanged")
 def _circle(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
-    in_force = a["newGuardians"] if a["inForceAt"] <= e.time else a["oldGuardians"]
+    at_once = a["inForceAt"] <= e.time and a["oldGuardians"] != NO_GUARDIANS  # a recovery put its own set back
+    in_force = a["newGuardians"] if at_once else a["oldGuardians"]
     yield ("circle", a["subject"]), {"inForce": in_force, "next": a["newGuardians"], "inForceAt": a["inForceAt"]}
 
 
@@ -260,7 +262,9 @@ def _approved(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]
 
 @_on("ParticipantRegistry", "RecoveryReady")
 def _ready(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
-    yield ("recovery", a["recoveryId"]), {"quorumAt": a["quorumAt"], "readyAt": a["readyAt"]}
+    key = ("recovery", a["recoveryId"])
+    yield key, {"quorumAt": a["quorumAt"], "readyAt": a["readyAt"]}
+    yield ("circle", a["subject"]), {"inForce": read(*key)["guardians"]}
     yield _frozen(read, a["subject"], a["readyAt"])
 
 
@@ -318,7 +322,9 @@ def _opened(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
         "organisation": a["organisation"], "openedAt": a["until"] - EMERGENCY_WINDOW, "reason": a["reason"],
         "verdict": 0, "appealed": False, "jurisdiction": a["jurisdiction"],
     }  # fmt: skip
-    yield ("emergencies", a["patient"], a["practitioner"]), {"count": a["number"], "openUntil": a["until"]}
+    pair = ("emergencies", a["patient"], a["practitioner"])
+    pending = read(*pair).get("pending", 0) | 1 << a["reason"]
+    yield pair, {"count": a["number"], "openUntil": a["until"], "pending": pending}
 
 
 @_on("EmergencyRegistry", "EmergencyOverdue")
@@ -332,7 +338,10 @@ def _judged(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     key = ("emergency", a["emergencyId"])
     appealed = e.name == "EmergencyAppealed"
     yield key, {"verdict": a["newVerdict"], "appealed": appealed}
-    desk = ("desk", read(*key)["organisation"])
+    case = read(*key)
+    pair = ("emergencies", case["patient"], case["practitioner"])
+    yield pair, {"pending": read(*pair)["pending"] & ~(1 << case["reason"])}
+    desk = ("desk", case["organisation"])
     if a["oldVerdict"] == OVERDUE:
         yield desk, {"overdue": read(*desk)["overdue"] - 1}
     conduct = ("conduct", a["practitioner"])

@@ -116,14 +116,13 @@ def _warning(
         said.append(
             f"Other guardians are in force from {_time(guardians.in_force_at)} on: one approval has to be there before."
         )
-    if live is not None and guardians.next != ours:
-        # Their shortest wait is a day, and their recovery would make this one void.
-        soonest = max(guardians.in_force_at, now) + DAY
-        if not live.ready_at or soonest < live.ready_at:
-            said.append(
-                f"Somebody set other guardians: those can carry out a recovery of their own from {_time(soonest)} on, "
-                "before this one is ready, and this one would be void."
-            )
+    if live is not None and not live.ready_at and guardians.next != ours:
+        # Once the quorum is there, no other set of guardians acts until this recovery is carried out or lapses.
+        soonest = max(guardians.in_force_at, now) + DAY  # their shortest wait
+        said.append(
+            f"Somebody set other guardians, in force from {_time(guardians.in_force_at)} on: without the quorum before "
+            f"that, those can carry out a recovery of their own from {_time(soonest)} on, and this one would be void."
+        )
     for item in others:
         when = f"ready {_time(item.ready_at)}" if item.ready_at else "without a quorum yet"
         said.append(f"Another recovery of this account is under way, {when}.")

@@ -99,6 +99,8 @@ abstract contract Control is IParticipantRegistry, Module {
         emit RecoveryApproved(id, subject, newController, recovery.guardians, proof.index, recovery.count);
         if (quorum) {
             _freeze(account, recovery.readyAt);
+            // Whatever set a thief put in before the quorum was there does not act while this one can be carried out.
+            _guardians[subject].inForce = recovery.guardians;
             emit RecoveryReady(id, subject, recovery.quorumAt, recovery.readyAt);
         }
     }
@@ -152,9 +154,9 @@ abstract contract Control is IParticipantRegistry, Module {
         }
         _requireReady(recovery, terms, account.recoveries);
 
-        account.recoveringUntil = 0;
         // Whatever set of guardians a thief put in meanwhile goes with the thief.
         bytes32 old = _guardiansInForce(subject);
+        account.recoveringUntil = 0;
         bytes32 restored = recovery.guardians;
         uint40 time = uint40(block.timestamp);
         _guardians[subject] = Guardians({inForce: restored, next: restored, inForceAt: time});
@@ -262,9 +264,11 @@ abstract contract Control is IParticipantRegistry, Module {
         if (readyAt != 0) account.recoveringUntil = Recoveries.frozenUntil(account.recoveringUntil, readyAt);
     }
 
+    /// @dev A change waits for its time, and for the end of every recovery that has its quorum.
     function _guardiansInForce(address subject) private view returns (bytes32) {
         Guardians storage guardians = _guardians[subject];
-        return block.timestamp >= guardians.inForceAt ? guardians.next : guardians.inForce;
+        bool due = block.timestamp >= guardians.inForceAt && block.timestamp >= _accounts[subject].recoveringUntil;
+        return due ? guardians.next : guardians.inForce;
     }
 
     /// @dev What the chain keeps of guardians and of the terms they act on.

@@ -52,8 +52,9 @@ interface IEmergencyRegistry {
 
     /// @notice An accredited practitioner opens emergency access to a patient's records, for {EMERGENCY_WINDOW}.
     /// @dev Emits {EmergencyOpened}. Requirements: The caller controls the practitioner, who is active and affiliated with
-    /// an active provider, not under the same controller, that has a privacy officer and no overdue review; the practitioner is not suspended; none is
-    /// open. Nobody can close it early or take it back.
+    /// an active provider, not under the same controller, that has a privacy officer and no overdue review; the practitioner
+    /// is not suspended; none is open; no use of the reason for this patient waits for its review.
+    /// Nobody can close it early or take it back.
     function openEmergency(
         address patient,
         address practitioner,
@@ -98,8 +99,12 @@ interface IEmergencyRegistry {
         uint16 number
     ) external view returns (EmergencyId, Emergency memory, uint40 until, uint40 reviewDue);
 
-    /// @notice How many emergencies were opened for a patient by a practitioner, and when the last one ends.
-    function emergenciesOf(address patient, address practitioner) external view returns (uint16 count, uint40 openUntil);
+    /// @notice How many emergencies were opened for a patient by a practitioner, when the last one ends, and which reasons
+    /// (bit set of {EmergencyReason}) wait for their review.
+    function emergenciesOf(
+        address patient,
+        address practitioner
+    ) external view returns (uint16 count, uint40 openUntil, uint16 pending);
 
     /// @notice An organisation's privacy officer and overdue reviews.
     function deskOf(address organisation) external view returns (EmergencyDesk memory);

@@ -253,7 +253,8 @@ interface IParticipantRegistry {
     /// Emits {EpochRaised}.
     function raiseEpoch(address subject) external;
 
-    /// @notice Sets who can give the account back. Takes effect after the wait of the terms before it.
+    /// @notice Sets who can give the account back. Takes effect after the wait of the terms before it, and not while a
+    /// recovery that has its quorum can still be carried out.
     /// @dev Emits {GuardiansChanged}. Only the controller. Recoveries already proposed keep the guardians they began with.
     function setGuardians(address subject, GuardianTerms calldata current, GuardianTerms calldata next) external;
 

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Purpose, Recipient, Scope} from "../types/Consents.sol";
+import {EmergencyReason} from "../types/Emergencies.sol";
 import {CredentialStatus, Jurisdiction, Role} from "../types/Participants.sol";
 import {RecordId, RecordStatus} from "../types/Records.sol";
 
@@ -158,6 +159,9 @@ library Errors {
     /// @notice Thrown when emergency access is opened while one is open for the same patient and practitioner.
     /// @custom:fix Use the one that is open.
     error EmergencyRegistry_Open(uint40 until);
+    /// @notice Thrown when a reason is given again for the same patient before its use was reviewed.
+    /// @custom:fix Have the privacy officer review the emergency opened for it; or give the reason that holds now.
+    error EmergencyRegistry_ReasonUsed(EmergencyReason reason);
     /// @notice Thrown when an organisation has missed reviews, or a practitioner misused an emergency.
     /// @custom:fix The organisation reviews what is overdue; a practitioner appeals to the accreditor.
     error EmergencyRegistry_Suspended(address who);

@@ -64,7 +64,7 @@ contract EmergencyProof is Kit {
         {
             assert(caller == practitioner && active && affiliated && reason != EmergencyReason.None);
             assert(organisation != practitioner && patient != practitioner && openUntil <= 1_000_000);
-            (uint16 now_, uint40 until) = _emergencies.emergenciesOf(patient, practitioner);
+            (uint16 now_, uint40 until, ) = _emergencies.emergenciesOf(patient, practitioner);
             assert(now_ == count + 1 && until == 1_000_000 + 8 hours);
         } catch {}
     }

@@ -11,6 +11,12 @@ openEmergency
   given one open
     when opened again
       it reverts until it is over (C12)
+  given a reason not reviewed
+    when given again
+      it reverts until it is (H10)
+  given a reason overdue
+    when the accreditor settles
+      it may be given again (H10)
   when reason or patient is missing or oneself
     it reverts (C12)
   when somebody else opens it
@@ -199,7 +205,7 @@ def test_C12_H10_openEmergency__when_an_accredited_practitioner_gives_a_reason__
     assert found["emergency"] == {**stored, "appealed": False, "jurisdiction": SWISS}
     assert (found["until"], found["reviewDue"]) == (START + WINDOW, START + REVIEW)
     assert world.emergencies.isOpen(world.patient, world.practitioner)
-    count = {"count": 1, "openUntil": START + WINDOW}
+    count = {"count": 1, "openUntil": START + WINDOW, "pending": 1 << reason}
     assert world.emergencies.emergenciesOf(world.patient, world.practitioner) == count
 
 
@@ -211,6 +217,34 @@ def test_C12_openEmergency__given_one_open__when_opened_again__reverts_until_it_
             open_(world, reason=EmergencyReason.ThreatToLife)
     world.warp(START + WINDOW)
     assert not world.emergencies.isOpen(world.patient, world.practitioner)
+    assert open_(world, reason=EmergencyReason.ThreatToLife).value == emergency_id(world, 2)
+
+
+def test_H10_openEmergency__given_a_reason_not_reviewed__when_given_again__reverts_until_it_is(world, given_open):
+    used = {"reason": EmergencyReason.Unconscious}
+    world.warp(START + WINDOW)
+    with reverts("EmergencyRegistry_ReasonUsed", **used):
+        open_(world)
+    open_(world, reason=EmergencyReason.ThreatToLife)
+    world.warp(START + 2 * WINDOW)
+    for reason in (EmergencyReason.Unconscious, EmergencyReason.ThreatToLife):
+        with reverts("EmergencyRegistry_ReasonUsed", reason=reason):
+            open_(world, reason=reason)
+    pair = world.emergencies.emergenciesOf(world.patient, world.practitioner)
+    assert pair["pending"] == 1 << EmergencyReason.Unconscious | 1 << EmergencyReason.ThreatToLife
+    review(world)
+    assert open_(world).value == emergency_id(world, 3), "reviewed, it may be given again"
+    with reverts("EmergencyRegistry_Open", until=START + 3 * WINDOW):
+        open_(world, reason=EmergencyReason.ThreatToLife)
+    other = world.stranger
+    assert open_(world, patient=other).events, "another patient's reasons are another's"
+
+
+def test_H10_openEmergency__given_a_reason_overdue__when_the_accreditor_settles__may_be_given_again(world, given_open):
+    world.warp(START + REVIEW)
+    mark(world)
+    settle(world, JUSTIFIED)
+    assert world.emergencies.emergenciesOf(world.patient, world.practitioner)["pending"] == 0
     assert open_(world).value == emergency_id(world, 2)
 
 
@@ -369,7 +403,7 @@ def test_H10_markOverdue__given_an_unreviewed_one__when_its_time_is_over__anybod
 
 def test_markOverdue__given_several__when_one_is_reviewed__the_rest_still_suspends(world, clinic, given_open):
     world.warp(START + WINDOW)
-    open_(world)
+    open_(world, reason=EmergencyReason.ThreatToLife)
     world.warp(START + WINDOW + REVIEW)
     assert mark(world, 2).event("EmergencyOverdue")["overdue"] == 1
     assert mark(world, 1).event("EmergencyOverdue")["overdue"] == 2
@@ -402,7 +436,7 @@ def test_settleAppeal__given_two_unjustified_ones__when_one_is_overturned__stays
     world, practitioner, given_open
 ):
     world.warp(START + WINDOW)
-    open_(world)
+    open_(world, reason=EmergencyReason.ThreatToLife)
     review(world, UNJUSTIFIED)
     review(world, UNJUSTIFIED, number=2)
     assert world.emergencies.conductOf(practitioner) == conduct(2, START + WINDOW + SUSPENSION)
@@ -535,6 +569,7 @@ def test_H10_emergency__given_years_pass__when_one_patient_is_treated_often__eac
     for number in range(1, 6):
         world.warp(START + number * DAY)
         assert open_(world).event("EmergencyOpened")["number"] == number
+        review(world, number=number)
     assert world.emergencies.emergenciesOf(world.patient, world.practitioner)["count"] == 5
 
 
