@@ -79,7 +79,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         Latest storage latest = _latest[_pair(patient, practitioner)];
         if (block.timestamp < latest.openUntil) revert Errors.EmergencyRegistry_Open(latest.openUntil);
 
-        uint16 bit = uint16(1) << uint16(reason);
+        uint16 bit = _bit(reason);
         if (latest.pending & bit != 0) revert Errors.EmergencyRegistry_ReasonUsed(reason);
 
         uint16 number = ++latest.count;
@@ -130,8 +130,8 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         _requireVerdict(verdict, evidence);
 
         emergency.verdict = verdict;
-        _latest[_pair(patient, practitioner)].pending &= ~(uint16(1) << uint16(emergency.reason));
         if (old == Verdict.Overdue) --desk.overdue;
+        _reviewed(patient, practitioner, emergency.reason);
         uint40 suspended = _judge(practitioner, old, verdict);
 
         emit EmergencyReviewed(emergencyId, _caller(), practitioner, old, verdict, evidence, suspended);
@@ -175,8 +175,10 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
 
         emergency.verdict = verdict;
         emergency.appealed = true;
-        _latest[_pair(patient, practitioner)].pending &= ~(uint16(1) << uint16(emergency.reason));
-        if (old == Verdict.Overdue) --_desks[emergency.organisation].overdue;
+        if (old == Verdict.Overdue) {
+            --_desks[emergency.organisation].overdue;
+            _reviewed(patient, practitioner, emergency.reason);
+        }
         uint40 suspended = _judge(practitioner, old, verdict);
 
         emit EmergencyAppealed(emergencyId, _caller(), practitioner, old, verdict, evidence, suspended);
@@ -234,6 +236,15 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         conduct.unjustified = unjustified;
         conduct.suspendedUntil = until;
         return until;
+    }
+
+    /// @dev The reason may be given again: nothing that was opened for it waits any more.
+    function _reviewed(address patient, address practitioner, EmergencyReason reason) private {
+        _latest[_pair(patient, practitioner)].pending &= ~_bit(reason);
+    }
+
+    function _bit(EmergencyReason reason) private pure returns (uint16) {
+        return uint16(1) << uint16(reason);
     }
 
     function _existing(

@@ -339,8 +339,9 @@ def _judged(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     appealed = e.name == "EmergencyAppealed"
     yield key, {"verdict": a["newVerdict"], "appealed": appealed}
     case = read(*key)
-    pair = ("emergencies", case["patient"], case["practitioner"])
-    yield pair, {"pending": read(*pair)["pending"] & ~(1 << case["reason"])}
+    if a["oldVerdict"] <= OVERDUE:  # its first verdict: the reason may be given again
+        pair = ("emergencies", case["patient"], case["practitioner"])
+        yield pair, {"pending": read(*pair)["pending"] & ~(1 << case["reason"])}
     desk = ("desk", case["organisation"])
     if a["oldVerdict"] == OVERDUE:
         yield desk, {"overdue": read(*desk)["overdue"] - 1}

@@ -158,6 +158,8 @@ contract RecoveryHandler is Kit {
     uint32 public epoch;
     uint16 public life;
     Guarded public guarded;
+    /// @dev Until when a recovery that had its quorum can be carried out: no other set of guardians acts until then.
+    uint40 public frozen;
     mapping(address heir => Proposal) private _proposals;
     GuardianTerms[3] private _circles;
     mapping(uint8 circle => mapping(uint8 index => GuardianProof)) private _proofs;
@@ -205,7 +207,7 @@ contract RecoveryHandler is Kit {
     }
 
     function circleInForce() public view returns (uint8) {
-        return clock >= guarded.at ? guarded.next : guarded.inForce;
+        return clock >= guarded.at && clock >= frozen ? guarded.next : guarded.inForce;
     }
 
     function isVoid(address heir) public view returns (bool) {
@@ -255,6 +257,8 @@ contract RecoveryHandler is Kit {
         if (p.count == _circles[circle].quorum) {
             p.quorumAt = clock;
             p.readyAt = clock + _circles[circle].waitSeconds * (p.objected ? 2 : 1);
+            _freeze(p.readyAt);
+            guarded.inForce = circle;
         }
         _proposals[heir] = p;
     }
@@ -266,7 +270,13 @@ contract RecoveryHandler is Kit {
         attempt(_sender(by), address(participants), data, allowed, "K-inv3: objected");
         if (!allowed) return;
         p.objected = true;
-        if (p.readyAt != 0) p.readyAt = p.quorumAt + 2 * _circles[p.circle].waitSeconds;
+        if (p.readyAt == 0) return;
+        p.readyAt = p.quorumAt + 2 * _circles[p.circle].waitSeconds;
+        _freeze(p.readyAt);
+    }
+
+    function _freeze(uint40 readyAt) private {
+        if (readyAt + LAPSE + 1 > frozen) frozen = readyAt + LAPSE + 1;
     }
 
     function endorse(uint256 to, uint256 by) public {
@@ -289,6 +299,7 @@ contract RecoveryHandler is Kit {
         if (!allowed) return;
         (controller, epoch, life) = (heir, epoch + 1, life + 1);
         guarded = Guarded(circle, circle, clock);
+        frozen = 0;
     }
 
     function pass(uint256 time, uint8 how) external {

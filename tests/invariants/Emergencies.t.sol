@@ -125,6 +125,15 @@ contract EmergencyHandler is Kit {
         return 0;
     }
 
+    /// @dev E-inv5: the reasons of a pair that wait for their review, as bits.
+    function pendingOf(address patient, address practitioner) public view returns (uint256 bits) {
+        uint256[] storage pair = _pairs[patient][practitioner];
+        for (uint256 i = 0; i < pair.length; i++) {
+            Ghost storage g = _ghosts[pair[i]];
+            if (uint8(g.verdict) < uint8(Verdict.Justified)) bits |= 1 << uint8(g.reason);
+        }
+    }
+
     function _judge(Ghost storage g, Verdict verdict) private {
         if (g.verdict != Verdict.Unjustified && verdict == Verdict.Unjustified) _condemnedAt[g.practitioner] = clock;
         g.verdict = verdict;
@@ -145,6 +154,7 @@ contract EmergencyHandler is Kit {
         bool allowed = sender == practitioners[who] && reason % 6 != 0 && !barred[who] && !idle[house];
         allowed = allowed && officers[house] != address(0) && overdueAt(house) == 0;
         allowed = allowed && clock >= suspendedUntil(practitioners[who]) && clock >= until;
+        allowed = allowed && (pendingOf(patients[patient], practitioners[who]) >> (reason % 6)) & 1 == 0;
         bytes memory data = abi.encodeCall(
             emergencies.openEmergency,
             (patients[patient], practitioners[who], houses[house], HERE, EmergencyReason(reason % 6))
@@ -277,7 +287,8 @@ contract EmergencyInvariants is Kit {
         for (uint256 i = 0; i < 4; i++) {
             (address patient, address who) = (_handler.patients(i % 2), _handler.practitioners(i / 2));
             (uint256 number, uint40 until) = _handler.opened(patient, who);
-            (uint16 found, uint40 openUntil) = _emergencies.emergenciesOf(patient, who);
+            (uint16 found, uint40 openUntil, uint16 pending) = _emergencies.emergenciesOf(patient, who);
+            vm.assertEq(uint256(pending), _handler.pendingOf(patient, who), "E-inv5: reasons that wait");
             vm.assertEq(uint256(found), number, "E-inv2: one number each");
             vm.assertEq(uint256(openUntil), uint256(until), "E-inv2: the last one's end");
             vm.assertEq(_emergencies.isOpen(patient, who), time < until, "E-inv2: open");

@@ -71,6 +71,9 @@ settleAppeal
       it is the last word (H10)
     when the new one is incomplete
       it reverts
+  given the reason given again
+    when the first is appealed
+      it still waits (H10)
   given two unjustified ones
     when one is overturned
       it stays suspended
@@ -246,6 +249,14 @@ def test_H10_openEmergency__given_a_reason_overdue__when_the_accreditor_settles_
     settle(world, JUSTIFIED)
     assert world.emergencies.emergenciesOf(world.patient, world.practitioner)["pending"] == 0
     assert open_(world).value == emergency_id(world, 2)
+
+
+def test_H10_settleAppeal__given_the_reason_given_again__when_the_first_is_appealed__still_waits(world, given_open):
+    review(world)
+    world.warp(START + WINDOW)
+    open_(world)
+    settle(world, UNJUSTIFIED)
+    assert world.emergencies.emergenciesOf(world.patient, world.practitioner)["pending"] == 1 << 1
 
 
 def test_C12_openEmergency__when_reason_or_patient_is_missing_or_oneself__reverts(world, practitioner):

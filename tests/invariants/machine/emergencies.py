@@ -32,6 +32,10 @@ class Emergencies(Participants):
         pair = self.emergencies.get((patient, WHO), [])
         return pair[number - 1] if 0 < number <= len(pair) else None
 
+    def pending(self, pair: list[dict[str, Any]]) -> set[int]:
+        """Reasons that wait for their review: each serves once."""
+        return {e["reason"] for e in pair if e["verdict"] in (0, 1)}
+
     @rule(patient=wards, house=houses, sender=senders, reason=st.sampled_from([1, 2, 3, 4, 5, 0]))
     def open_emergency(self, patient, house, sender, reason):
         sender = self.who(WHO, sender)
@@ -41,12 +45,16 @@ class Emergencies(Participants):
         ok = ok and self.controller(house) != sender
         ok = ok and self.active(house, Role.Provider) and house in self.officers and not self.overdue.get(house)
         ok = ok and self.now >= self.suspended.get(WHO, 0) and not (pair and self.now < pair[-1]["until"])
+        ok = ok and reason not in self.pending(pair)
         call = lambda: self.w.emergencies.openEmergency(
             self.P[patient], self.P[WHO], self.P[house], SWISS, reason, sender=self.P[sender]
         )
         if self.act(ok, call, "EmergencyOpened"):
             assert not pair or self.now >= pair[-1]["until"], f"E-inv2: {patient}"
-            pair.append({"house": house, "at": self.now, "until": self.now + WINDOW, "verdict": 0, "appealed": False})
+            until = self.now + WINDOW
+            pair.append(
+                {"house": house, "at": self.now, "until": until, "verdict": 0, "appealed": False, "reason": reason}
+            )
 
     @rule(house=houses, officer=st.sampled_from(["officer", "officer", "officer", "practitioner"]), sender=senders)
     def name_officer(self, house, officer, sender):
@@ -123,7 +131,8 @@ class Emergencies(Participants):
         if self.officers.get(house) != "officer":
             self.name_officer(house, "officer", "right")
         self.pass_time(SUSPENSION if wait and self.now < self.suspended.get(WHO, 0) else WINDOW)
-        self.open_emergency(patient, house, "right", 1)
+        left = {1, 2, 3, 4, 5} - self.pending(self.emergencies.get((patient, WHO), []))
+        self.open_emergency(patient, house, "right", min(left, default=1))
         pair = self.emergencies[patient, WHO]
         return len(pair) if pair and pair[-1]["at"] == self.now else 0
 
@@ -152,6 +161,8 @@ class Emergencies(Participants):
                 ]
                 told = (e["at"], e["verdict"], e["appealed"])
                 assert (row["openedAt"], row["verdict"], row["appealed"]) == told, f"E-inv4: {number} of {patient}"
+            waits = self.w.emergencies.emergenciesOf(self.P[patient], self.P[who])["pending"]
+            assert waits == sum(1 << reason for reason in self.pending(pair)), f"E-inv5: {patient}"
         for house in ("clinic", "hospital"):
             every = [e for pair in self.emergencies.values() for e in pair]
             found = sum(e["verdict"] == 1 and e["house"] == house for e in every)

@@ -38,11 +38,16 @@ class Recoveries(Control):
         super().start()
         self.guarded: dict[str, dict[str, Any]] = {}
         self.proposals: dict[tuple[str, str], dict[str, Any]] = {}
+        self.frozen: dict[str, int] = {}
 
     def in_force(self, subject: str) -> str | None:
-        """Which circle may begin a recovery now."""
+        """Which circle may begin a recovery now; a change waits for every recovery that has its quorum."""
         g = self.guarded.get(subject, {"now": None, "next": None, "at": 0})
-        return g["next"] if self.now >= g["at"] else g["now"]
+        return g["next"] if self.now >= max(g["at"], self.frozen.get(subject, 0)) else g["now"]
+
+    def freeze(self, subject: str, ready: int) -> None:
+        """Until nobody can carry it out any more; another one never shortens it."""
+        self.frozen[subject] = max(self.frozen.get(subject, 0), ready + LAPSE + 1)
 
     def void(self, subject: str, new: str) -> bool:
         p = self.proposals.get((subject, new))
@@ -110,6 +115,9 @@ class Recoveries(Control):
             if quorum:
                 wait = of.terms["waitSeconds"]
                 p["quorum"], p["ready"] = self.now, self.now + wait * (2 if p["objected"] else 1)
+                self.freeze(subject, p["ready"])
+                self.guarded[subject]["now"] = circle
+                self.check_guarded(subject)
             self.proposals[subject, new] = p
 
     @rule(subject=wards, new=heirs, sender=senders)
@@ -122,6 +130,7 @@ class Recoveries(Control):
             p["objected"] = True
             if p["ready"]:
                 p["ready"] += p["ready"] - p["quorum"]
+                self.freeze(subject, p["ready"])
 
     @rule(subject=wards, new=heirs, who=st.sampled_from(["accreditor", "accreditor", "stranger"]))
     def endorse_recovery(self, subject, new, who):
@@ -147,6 +156,7 @@ class Recoveries(Control):
             waits = 2 if p["objected"] else 1
             assert self.now >= p["quorum"] + waits * CIRCLES[circle].terms["waitSeconds"], f"K-inv3: {subject}"
             self.guarded[subject] = {"now": circle, "next": circle, "at": self.now}
+            self.frozen[subject] = 0
             self.check_guarded(subject)
             self.set_controller(subject, new, life=True)
 
