@@ -34,7 +34,8 @@ def smt(entries: list[dict[str, Any]]) -> list[str]:
     node = toolchain.node_command() or sys.exit("Error: there is no Node.js; run `make install`.")
     for entry in entries:
         began = time.monotonic()
-        command = [*node, str(ROOT / "scripts" / "smt.js"), entry["file"], entry["contract"], entry.get("engine", "chc")]
+        command = [*node, str(ROOT / "scripts" / "smt.js"), entry["file"], entry["contract"]]
+        command += [entry.get("engine", "chc")]
         answer = start(command, ROOT)
         if answer.returncode:
             failures.append(f"{entry['contract']}: {answer.stderr.strip()[-2000:]}")
