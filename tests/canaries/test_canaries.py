@@ -137,6 +137,13 @@ def test_canary_smt__given_false_assertion__fails(project):
     project.must_fail("scripts/prove.py", "--smt", saying="Assertion violation happens here")
 
 
+def test_canary_smt__given_false_assertion_to_the_bounded_engine__fails(project):
+    project.plant("tests/Spec.sol", SPEC.format(body="assert(_x & 1 == 0);"))
+    project.plant("tests/proofs/proofs.toml", ONE_SPEC.format(proved=1) + 'engine = "bmc"\n')
+
+    project.must_fail("scripts/prove.py", "--smt", saying="Assertion violation happens here")
+
+
 def test_canary_smt__given_fewer_properties_than_recorded__fails(project):
     project.plant("tests/Spec.sol", SPEC.format(body="_x = 1; assert(_x == 1);"))
     project.plant("tests/proofs/proofs.toml", ONE_SPEC.format(proved=2))

@@ -1,7 +1,7 @@
 """Each rule that the model checker proves, broken on purpose: the properties named have to be lost.
 
-A proof that would hold of any code says nothing about ours. In a scratch copy one line of a core is changed, the real
-command runs on the real specification, and the functions whose assertions are open are compared.
+A proof that would hold of any code says nothing about ours. In a scratch copy one line of a core is changed, and the
+real command runs on the properties that this has to cost: each must be open. `make prove` proves them of the real code.
 """
 
 import json
@@ -19,7 +19,8 @@ import toolchain  # noqa: E402
 
 pytestmark = pytest.mark.deep
 FOLD = "asked & permitted & ~denied"
-OPEN = re.compile(r"Assertion violation.*?Spec\.sol:(\d+):", re.DOTALL)
+EXTERNAL = re.compile(r"    function (\w+)\([^{]*external pure \{.*?\n    \}\n\n?", re.DOTALL)
+OPEN = re.compile(r"Assertion violation happens here.*?Spec\.sol:(\d+):", re.DOTALL)
 BROKEN = [
     ("Directives", "Directives", "time >= expiresAt", "time > expiresAt", {"liveIffWithinWindow"}),
     ("Directives", "Directives", "time < notBefore", "time <= notBefore", {"liveFromTheFirstSecond"}),
@@ -27,7 +28,7 @@ BROKEN = [
     ("Directives", "Classes", FOLD, "asked & permitted", {"nothingDeniedIsGranted"}),
     ("Directives", "Classes", FOLD, "asked & ~denied", {"nothingIsGrantedThatNobodyPermits"}),
     ("Directives", "Classes", FOLD, "permitted & ~denied", {"nothingIsGrantedThatWasNotAsked"}),
-    ("Directives", "Classes", FOLD, f"{FOLD} & ~1", {"nothingElseIsWithheld"}),
+    ("Directives", "Classes", FOLD, f"{FOLD} & 6", {"nothingElseIsWithheld"}),
     ("Directives", "Classes", FOLD, "asked & permitted & (denied >> 1)", {"moreDenialsNeverGrantMore"}),
     ("Directives", "Classes", FOLD, "asked & ~denied & ~permitted", {"morePermissionsNeverGrantLess"}),
     ("Recoveries", "Recoveries", "objected ? once + waitSeconds : once", "once", {"completed"}),
@@ -59,8 +60,13 @@ def project(tmp_path):
     return tmp_path
 
 
+def narrow(text, names):
+    """The specification with these properties only, as an open one takes the model checker long."""
+    return EXTERNAL.sub(lambda match: match[0] if match[1] in names else "", text)
+
+
 def opened(folder, spec):
-    """Functions of the specification with an assertion that is not proved."""
+    """Properties of the specification with an assertion that is not proved."""
     engine = "bmc" if spec == "Classes" else "chc"
     file = f"tests/proofs/smt/{spec}Spec.sol"
     command = [*toolchain.node_command(), "scripts/smt.js", file, f"{spec}Spec", engine]
@@ -70,24 +76,20 @@ def opened(folder, spec):
     report = json.loads(answer.stdout)
     assert report["errors"] == []
     lines = (folder / file).read_text().splitlines()
-    found = set()
-    for message in report["open"]:
-        if (place := OPEN.search(message)) is not None:
-            before = "\n".join(lines[: int(place[1])])
-            found.add(re.findall(r"function (\w+)\(", before)[-1])
-    return found
+    places = [int(match[1]) for message in report["open"] if (match := OPEN.search(message))]
+    return {re.findall(r"function (\w+)\(", "\n".join(lines[:place]))[-1] for place in places}
 
 
-@pytest.mark.parametrize("library, spec, whole, broken, lost", BROKEN, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize("library, spec, whole, broken, lost", BROKEN, ids=[f"{item[1]}: {item[3]}" for item in BROKEN])
 def test_canary_smt__given_a_rule_broken__loses_its_property(project, library, spec, whole, broken, lost):
     core = project / "contracts" / "libraries" / f"{library}.sol"
     text = core.read_text()
     assert text.count(whole) == 1, f"{whole} stands {text.count(whole)} times in {library}.sol"
     core.write_text(text.replace(whole, broken))
+    said = project / "tests" / "proofs" / "smt" / f"{spec}Spec.sol"
+    said.write_text(narrow(said.read_text(), lost))
+    if spec == "Classes":  # sets of eight: what is false of 64 takes the model checker minutes to refute
+        for path in (core, said):
+            path.write_text(path.read_text().replace("uint64", "uint8"))
 
-    assert opened(project, spec) >= lost
-
-
-@pytest.mark.parametrize("spec", ["Directives", "Classes", "Recoveries", "BreakGlass"])
-def test_canary_smt__given_the_rules_as_they_are__loses_nothing(project, spec):
-    assert opened(project, spec) == set()
+    assert opened(project, spec) == lost
