@@ -466,7 +466,7 @@ def test_settleAppeal__given_one_served__when_a_later_one_is_overturned__is_susp
     open_(world)
     review(world, UNJUSTIFIED, number=2)
     settle(world, JUSTIFIED, number=2)
-    assert world.emergencies.suspendedUntil(practitioner) <= START + SUSPENSION
+    assert world.emergencies.conductOf(practitioner)["suspendedUntil"] <= START + SUSPENSION
 
 
 def test_settleAppeal__when_anybody_but_its_accreditor_calls__reverts(world, officer, given_open):
