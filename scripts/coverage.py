@@ -143,15 +143,8 @@ def package(demands: dict[str, Any], cores: str) -> list[str]:
     print("Package, by " + " ".join(wanted["tests"]), flush=True)
     spread = ["-n", cores, "--dist", "loadgroup"] if int(cores) > 1 else []
     report = ["--cov=careledger", "--cov-branch", "--cov-report=term-missing:skip-covered"]
-    command = [
-        *PYTEST,
-        *spread,
-        *report,
-        f"--cov-fail-under={wanted['covered']}",
-        "-k",
-        wanted["only"],
-        *wanted["tests"],
-    ]
+    report += [f"--cov-fail-under={wanted['covered']}"]
+    command = [*PYTEST, *spread, *report, "-k", wanted["only"], *wanted["tests"]]
     environment = {**toolchain.environment(), "COVERAGE_FILE": str(toolchain.BUILD / "coverage")}
     answer = subprocess.run(command, cwd=ROOT, env=environment, check=False)
     return ["a test failed, or too little of the package was reached: see above"] if answer.returncode else []
