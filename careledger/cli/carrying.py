@@ -75,5 +75,5 @@ carry_recovery.__doc__ = str(carry.__doc__).replace("participants carry", "parti
 
 
 def _is_carried(care: Any, parcel: Parcel) -> bool:
-    entry = care.sender.entry(f"parcel/{parcel.key}")
+    entry = care.sender.entry(parcel.business_key)
     return entry is not None and entry.state in ("included", "final")

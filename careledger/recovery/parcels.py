@@ -75,6 +75,12 @@ class Parcel:
             care.connection.chain_id, care.forwarding.address, signed.terms.message["data"], not_before, _key(), request
         )  # fmt: skip
 
+    @property
+    def business_key(self) -> str:
+        """What the act is known by in a relayer's journal: of its content too, so that no other takes its place."""
+        signature = self.request["signature"] if self.request is not None else ""
+        return f"parcel/{self.key[:64]}/{keccak(self.data + str(signature).encode()).hex()[:16]}"
+
     def to_json(self) -> dict[str, Any]:
         """Return the parcel as a relayer gets it."""
         return {
@@ -126,7 +132,7 @@ def carry(care: CareLedger, parcel: Parcel, *, wait: Wait = "included") -> Recei
             why="The acts of one ceremony are spread, so that their times do not join the accounts.",
             fix="Carry it then.",
         )
-    key = _business_key(parcel)
+    key = parcel.business_key
     try:
         if parcel.request is None:
             return care.sender.submit(Call(parcel.to, parcel.data), key=key, wait=wait)
@@ -181,12 +187,6 @@ def carry_all(
 
 def _key() -> str:
     return secrets.token_hex(16)
-
-
-def _business_key(parcel: Parcel) -> str:
-    """Return what the act is known by: of its content too, so that no other parcel takes its place by its key."""
-    signature = parcel.request["signature"] if parcel.request is not None else ""
-    return f"parcel/{parcel.key[:64]}/{keccak(parcel.data + str(signature).encode()).hex()[:16]}"
 
 
 def _at_once(parcel: Parcel) -> Parcel:
