@@ -36,6 +36,8 @@ from linker.score import Figure, Linker, Result, Study  # noqa: E402
 from linker.sight import look  # noqa: E402
 from linker.verdict import LIMIT, problems, results  # noqa: E402
 
+from careledger.errors import CareLedgerError  # noqa: E402
+
 TRAINING: Final = 1000
 """Seed of the region that is learnt from; those that are measured have 1, 2 and so on."""
 MOST: Final = 800
@@ -138,6 +140,8 @@ def main() -> None:
     parser.add_argument("--suite", help="its SuiteDirectory")
     parser.add_argument("--first-block", type=int, default=0)
     options = parser.parse_args()
+    if bool(options.rpc) != bool(options.suite):
+        parser.error("--rpc and --suite go together")
     found: list[Result] = []
     if options.rpc:
         joins = on_node(options.rpc, options.suite, options.first_block)
@@ -163,4 +167,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except CareLedgerError as error:
+        sys.exit(f"{error.message} {error.fix}".strip())

@@ -97,8 +97,12 @@ class _Shared:
             if others is None:
                 others = self._arrays[token] = np.fromiter(self.holders[token], dtype=int)
             if 1 < len(others) < count:
-                found[others] += np.log(count / len(others))
+                found[others] += self.rarity(token, count)
         return found
+
+    def rarity(self, token: Hashable, count: int) -> float:
+        """Return what it weighs to have something."""
+        return float(np.log(count / len(self.holders[token])))
 
 
 class Traits:
@@ -157,8 +161,12 @@ class Traits:
             ])
             for names in (None, _CONSENT, _REVOKE)
         ]  # fmt: skip
-        self.sizes = self._amounts[0]
-        """Logarithm of how many acts each has."""
+        rarities = [
+            [sum(shared.rarity(token, self.count) for token in shared.tokens.get(who, ())) for who in range(self.count)]
+            for shared in (self._shared["kinds of acts"], self._shared["classes"])
+        ]
+        self.own = np.column_stack([*self._amounts, *rarities])
+        """What each shows by itself: how many acts, grants, revocations; how rare its sorts of acts and its classes."""
         self._hours /= np.maximum(np.linalg.norm(self._hours, axis=1, keepdims=True), 1e-9)
         self._neighbours: dict[int, list[int]] = defaultdict(list)
         for numbered in self._sent.values():

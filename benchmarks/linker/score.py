@@ -88,7 +88,7 @@ class Study:
                 mine[who] = False
                 if mine.any():
                     rows = self.traits.compare(who)
-                    itself = np.column_stack([rows[:, list(features.BY_ITSELF)], self.traits.sizes])
+                    itself = np.column_stack([rows[:, list(features.BY_ITSELF)], self.traits.own])
                     others = np.flatnonzero(self.owner != self.owner[who])
                     yield Case(rows, itself, np.flatnonzero(mine), others, int(self.owner[who]))
 

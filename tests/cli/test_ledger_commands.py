@@ -199,7 +199,7 @@ def test_consents_fhir__read_signed_granted_exported__the_same_comes_back(
         assert mine[0]["unexpressed"] == [] and mine[0]["directives"][0]["denies"] == ["MENTAL_HEALTH"]
         assert "is there already" in cli("consents", "export", str(out), "--patient", people.ana).err
         out.unlink()
-    recipient = ["--to-organisation", people.clinic, "--purpose", "TREAT"]
+    recipient = ["--to", people.doctor, "--purpose", "TREAT"]
     (files / "end.json").write_text(yes(cli("consents", "revoke", "--patient", people.ana, *recipient, "--draft")).out)
     yes(cli("consents", "sign", str(files / "end.json"), "--as", "ana", "--out", str(files / "ended.json")))
     yes(cli("consents", "revoke", "--signed", str(files / "ended.json"), "--as", "relayer"))
