@@ -18,9 +18,7 @@ REVOCATION = (
     "address patient,string recipientKind,address recipient,string role,uint32 jurisdiction,string purpose,"
     "uint8 reason,uint40 version,uint32 epoch,uint40 deadline"
 )
-DENIAL = (
-    "address patient,string[] denied,string[] emergencyDenied,uint40 version,uint32 epoch,uint40 deadline"
-)
+DENIAL = "address patient,string[] denied,string[] emergencyDenied,uint40 version,uint32 epoch,uint40 deadline"
 CREDENTIAL = (
     "address issuer,address subject,string role,uint32 jurisdiction,uint40 notBefore,uint40 expiresAt,bytes32 evidence,"
     "uint40 deadline"
@@ -35,9 +33,7 @@ GUARDIANSHIP = (
 )
 RECORD = "address author,bytes32 commitment,uint8 meaning,uint40 deadline"
 BATCH = "address author,bytes32 root,uint32 size,uint8 meaning,uint40 deadline"
-AMENDMENT = (
-    "address author,bytes32 commitment,uint8 status,bytes32 replacement,uint8 basis,uint40 deadline"
-)
+AMENDMENT = "address author,bytes32 commitment,uint8 status,bytes32 replacement,uint8 basis,uint40 deadline"
 ACCESS_RECEIPT = "address custodian,uint64 entry,bytes32 leaf,uint40 issuedAt"
 LATER = START + 3600
 NAMES = "governor patient clinic hospital practitioner accreditor steward insurer stranger relayer custodian officer"

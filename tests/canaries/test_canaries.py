@@ -241,7 +241,9 @@ def test_canary_mutation__given_tests_that_look_away__fails(project):
     project.must_fail("scripts/mutate.py", "--limit", "3", "--only", "CanaryCounter", saying="survived line")
 
 
-GATE = HEADER + """contract Gate {
+GATE = (
+    HEADER
+    + """contract Gate {
     error Gate_Closed(uint256 x);
 
     function go(uint256 x) external pure returns (uint256) {
@@ -250,6 +252,7 @@ GATE = HEADER + """contract Gate {
     }
 }
 """
+)
 GATE_TEST = """from tests.chainkit import Revm, deploy, reverts
 
 

@@ -309,9 +309,7 @@ def _(w: World) -> Tx:
     held = w.open_held(w.stranger)
     message = {"subject": held, "controller": w.patient, "deadline": LATER}
     signature = w.sign(w.stranger, w.participants, "HeldClaim", CLAIM, message)
-    return w.participants.claimHeld(
-        held_terms(w.steward, w.stranger), w.patient, LATER, signature, sender=w.relayer
-    )
+    return w.participants.claimHeld(held_terms(w.steward, w.stranger), w.patient, LATER, signature, sender=w.relayer)
 
 
 @story("patient hands its account to a new key")

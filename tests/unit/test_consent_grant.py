@@ -424,9 +424,7 @@ def test_C9_grantFor__given_a_guardian__when_its_time_is_over_or_it_was_ended__r
     again = terms(patient, organisation(clinic), Purpose.FAMRQT, version=2)
     with reverts("ConsentRegistry_NotAuthorised", patient=patient, caller=stranger):
         world.consents.grantFor(again, PAPER, sender=stranger)
-    world.guardians.appointGuardian(
-        guardianship(patient, stranger, until=of_age + 1000, replaces=1), sender=patient
-    )
+    world.guardians.appointGuardian(guardianship(patient, stranger, until=of_age + 1000, replaces=1), sender=patient)
     world.guardians.endGuardianship(patient, stranger, sender=patient)
     with reverts("ConsentRegistry_NotAuthorised", patient=patient, caller=stranger):
         world.consents.grantFor(again, PAPER, sender=stranger)

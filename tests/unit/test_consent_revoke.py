@@ -189,9 +189,6 @@ def test_H11_revoke__given_a_grant__when_the_patient_calls__ends_it_and_reports_
     assert (answer["allowed"], answer["reason"], answer["grantedClasses"]) == (False, Reason.Revoked, 0)
 
 
-
-
-
 def test_C1_revoke__given_a_grant__when_anybody_else_calls__reverts(world, patient, given_grant):
     for somebody in world.people:
         if somebody is not patient:
@@ -276,9 +273,7 @@ def test_revokeSigned__given_a_newer_grant__when_an_older_version_is_named__reve
     signature = world.sign_revocation(patient, patient, given_grant["scope"], ASKED, 1)
     world.consents.grant(terms(patient, organisation(clinic), version=2), sender=patient)
     with reverts("ConsentRegistry_StaleVersion", named=1, expected=2):
-        world.consents.revokeSigned(
-            patient, given_grant["scope"], ASKED, 1, LATER, signature, sender=relayer
-        )
+        world.consents.revokeSigned(patient, given_grant["scope"], ASKED, 1, LATER, signature, sender=relayer)
 
 
 def test_revokeSigned__given_a_grant__when_any_term_was_changed__reverts(

@@ -299,9 +299,7 @@ def test_C12_openEmergency__when_the_credential_is_suspended__reverts(world, pra
 def test_C12_openEmergency__given_the_house_suspended_or_revoked__when_its_people_open__reverts(
     world, clinic, practitioner, accreditor, to
 ):
-    world.participants.setCredentialStatus(
-        clinic, Role.Provider, SWISS, to, StatusReason.Sanctioned, sender=accreditor
-    )
+    world.participants.setCredentialStatus(clinic, Role.Provider, SWISS, to, StatusReason.Sanctioned, sender=accreditor)
     assert world.participants.isAffiliated(clinic, practitioner)
     with reverts("EmergencyRegistry_NotAccredited", account=clinic, role=Role.Provider, jurisdiction=SWISS):
         open_(world)

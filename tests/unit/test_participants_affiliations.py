@@ -219,5 +219,3 @@ def test_publishKey__given_the_registry_retired__when_called__reverts(world, pat
     world.participants.retire(sender=world.governor)
     with reverts("Module_Retired", module=world.participants):
         world.participants.publishKey(patient, 1, bytes(32), sender=patient)
-
-

@@ -183,5 +183,3 @@ def test_executeRecovery__given_one_recovery__when_another_is_made_later__counts
     tx = execute(world, patient, stranger, family)
     assert tx.event("ControllerChanged")["recoveries"] == 2
     assert tx.event("ControllerChanged")["oldController"] == fresh.address
-
-

@@ -73,9 +73,7 @@ def _governance(w):
 def _credentials(w):
     said = (w.practitioner, Role.Practitioner, SWISS)
     w.participants.renewCredential(*said, START + 3 * YEAR, digest("renewed"), sender=w.accreditor)
-    w.participants.setCredentialStatus(
-        *said, CredentialStatus.Revoked, StatusReason.Sanctioned, sender=w.accreditor
-    )
+    w.participants.setCredentialStatus(*said, CredentialStatus.Revoked, StatusReason.Sanctioned, sender=w.accreditor)
     w.participants.dismissAccreditor(
         w.accreditor, Role.Insurer, SWISS, START + 8 * DAY, StatusReason.CriteriaNotMet, sender=w.governor
     )

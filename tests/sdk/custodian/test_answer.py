@@ -267,7 +267,8 @@ def test_answer__new_controller__signs_from_then_on(houses: Houses) -> None:
 
 def test_answer__contract_wallet__is_asked(houses: Houses) -> None:
     town, record = houses.town, houses.seal(houses.town.patient())
-    owner, rpc = town.relayer, town.care.connection.rpc
+    owner, rpc = town.patient(), town.care.connection.rpc  # nobody else sends with this key
+    rpc.request("anvil_setBalance", [owner.party.address, hex(10**18)])
     data = MOCKS.load("MockWallet").encode_deploy(owner.party.address)
     tx = {
         "chainId": town.care.connection.chain_id, "nonce": town.care.connection.nonce(owner.party.address),
