@@ -80,7 +80,7 @@ def read_consent(
         location and the effect of leaving it out.
 
     Raises:
-        FormatError: It is no Consent, mixes R4 and R5, or is of STU3.
+        FormatError: It is no Consent, mixes R4 and R5, is of STU3, or nested thousands of levels deep.
     """
     tree = dict(resource)
     version = _version(tree)
@@ -95,8 +95,11 @@ def read_consent(
         exact=_is_exact(tree), patient=patient,
     )  # fmt: skip
     reader = _Reader(leaves, rules, version)
-    outcome = reader.read(tuple(everybody), frozenset(purposes))
-    return reader.reading(outcome, patient)
+    try:
+        outcome = reader.read(tuple(everybody), frozenset(purposes))
+        return reader.reading(outcome, patient)
+    except RecursionError:
+        raise FormatError("this Consent is nested deeper than can be read", fix="Check where it comes from.") from None
 
 
 # INTERNAL

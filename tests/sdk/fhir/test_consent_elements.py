@@ -12,6 +12,7 @@ a permission to whom nobody knows                           → test_read__permi
 what is not in force                                        → test_read__not_in_force__nothing_becomes_of_it
 what is no rule                                             → test_read__no_rule__kept_for_the_receipt
 of STU3, of two versions, of nothing                        → test_read__another_shape__refused
+nested thousands of levels deep                             → test_read__nested_thousands_deep__refused
 of any other shape                                          → test_read__hostile_shapes__never_raise_anything_else
 """
 
@@ -313,6 +314,14 @@ def test_read__another_shape__refused(tree: dict[str, Any], message: str) -> Non
     with pytest.raises(errors.FormatError) as caught:
         read(tree)
     assert message in caught.value.message
+
+
+def test_read__nested_thousands_deep__refused() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(5000):
+        deep = {"provision": [deep]}
+    with pytest.raises(errors.FormatError, match="nested deeper"):
+        read({"resourceType": "Consent", "status": "active", "decision": "permit", **deep})
 
 
 def test_read__hostile_shapes__never_raise_anything_else() -> None:
