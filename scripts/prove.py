@@ -1,4 +1,6 @@
-"""Run the proofs: the compiler's model checker on pure cores (unbounded), Halmos on the real bytecode (bounded).
+"""Run the proofs: the compiler's model checker on pure cores (unbounded), Halmos on compiled code (loops bounded).
+
+Halmos gets contracts as they ship, and libraries as Forge compiles them.
 
     scripts/prove.py            both
     scripts/prove.py --smt      the specifications listed in tests/proofs/proofs.toml
