@@ -37,8 +37,9 @@ library Recoveries {
     }
 
     /// @notice The same for one that is objected to now: the wait doubles, or will be double when the quorum is complete.
+    /// @dev Without a quorum both are zero, and so is this.
     function readyObjected(uint40 quorumAt, uint40 readyAt) internal pure returns (uint40) {
-        return quorumAt == 0 ? readyAt : readyAt + (readyAt - quorumAt);
+        return readyAt + (readyAt - quorumAt);
     }
 
     /// @notice Approvals it takes to carry a proposal out: over an objection the larger quorum, unless an accreditor endorsed.
