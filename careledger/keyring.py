@@ -18,7 +18,7 @@ from typing import Any, Final
 from careledger.errors import InputError, KeyMaterialError, Misuse
 from careledger.profiles import DEFAULT_PATH, check_name
 from careledger.redact import Secret
-from careledger.text import did_you_mean, shown
+from careledger.text import did_you_mean, read_json, shown
 
 __all__ = ["Entry", "create_account", "create_opener", "entries", "entry", "import_file", "new_password"]
 
@@ -74,7 +74,7 @@ def _read(path: Path) -> Entry:
     from careledger.values import checksum, keccak, to_hex
 
     try:
-        data = json.loads(read_private_file(path))
+        data = read_json(read_private_file(path))
         if "crypto" in data:
             digits = str(data["address"]).removeprefix("0x")
             if len(bytes.fromhex(digits)) != 20:

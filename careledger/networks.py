@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Final
 
 from careledger.errors import FormatError, InputError, Misuse
 from careledger.settings import Settings
-from careledger.text import did_you_mean, shown
+from careledger.text import did_you_mean, read_json, shown
 from careledger.values import Address, address
 
 __all__ = ["NETWORKS", "Deployment", "Network", "Target", "deployments", "find", "known", "target"]
@@ -177,10 +176,10 @@ def _read(path: Path) -> Deployment:
     name = "/".join(path.parts[-3:])
     try:
         with path.open("rb") as file:
-            data = json.loads(file.read(_MAX_BYTES))
+            data = read_json(file.read(_MAX_BYTES))
         chain_id = int(data.get("chainId", path.parent.name))
         suite = address(data["suite"], confirm_unchecked=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, InputError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError):
         raise FormatError(
             f"{shown(name)} is not a deployment",
             why="It is a JSON object with suite, chainId and release.",
@@ -215,6 +214,6 @@ def target(settings: Settings, *, folder: Path | None = None) -> Target:
 def running_url(home: Path) -> str | None:
     """Return where the chain that ``careledger chain start`` keeps answers, if its file says so."""
     try:
-        return str(json.loads((home / "chain.json").read_bytes())["url"])
+        return str(read_json((home / "chain.json").read_bytes())["url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

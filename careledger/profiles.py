@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from careledger.codes import Role
 from careledger.errors import FormatError, InputError, Misuse, NotFound
 from careledger.redact import Secret
-from careledger.text import did_you_mean, shown
+from careledger.text import did_you_mean, read_json, shown
 
 if TYPE_CHECKING:
     from careledger.chain.signers import Signer
@@ -175,8 +175,8 @@ def load(name: str, home: Path) -> Profile:
             fix=did_you_mean(name, names(home), otherwise="Create it: careledger profile create."),
         )
     try:
-        return Profile.from_json(json.loads(path.read_bytes()), name=name)
-    except (OSError, ValueError, RecursionError):
+        return Profile.from_json(read_json(path.read_bytes()), name=name)
+    except (OSError, ValueError):
         raise FormatError(f"profile {name} cannot be read", fix="Create it again.") from None
 
 

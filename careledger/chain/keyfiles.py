@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import stat
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 from careledger.errors import KeyMaterialError
 from careledger.redact import Secret
+from careledger.text import read_json
 
 __all__ = ["derive", "find_password", "read_keystore", "read_private_file"]
 
@@ -80,7 +80,7 @@ def read_keystore(path: Path, password: Password) -> Secret:
 
 def _keystore_json(path: Path) -> dict[str, Any]:
     try:
-        store = json.loads(read_private_file(path))
+        store = read_json(read_private_file(path))
     except ValueError:
         store = None
     if not isinstance(store, dict) or "crypto" not in {str(name).lower() for name in store}:

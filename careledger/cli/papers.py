@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from careledger.cli.frame import Frame
 from careledger.cli.parameters import address_of
 from careledger.errors import FormatError, InputError, Misuse, NotFound
-from careledger.text import shown
+from careledger.text import read_json, shown
 
 if TYPE_CHECKING:
     from careledger.privacy.pseudonyms import KnownAccount, Scope, Wallet
@@ -172,9 +172,9 @@ def parcels_out(folder: Path, parcels: Iterable[Parcel]) -> list[str]:
 def opened_fields(text: str) -> dict[str, Any]:
     """Read a JSON object that is no secret."""
     try:
-        found = json.loads(text)
+        found = read_json(text)
         if isinstance(found, dict):
             return found
-    except (ValueError, RecursionError):
+    except ValueError:
         pass
     raise FormatError("this is not a paper", fix="Give the file as it was written.")

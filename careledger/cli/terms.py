@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from careledger.cli import output
 from careledger.codes import Purpose, Role
 from careledger.errors import FormatError, InputError, Misuse, NotFound
-from careledger.text import shown
+from careledger.text import read_json, shown
 from careledger.values import Address, PartyRef, from_hex, to_hex
 
 if TYPE_CHECKING:
@@ -138,10 +138,10 @@ def load_file(file: Path, *, make: str = "careledger consents draft") -> dict[st
         else:
             with file.open("rb") as opened:
                 data = opened.read(_MAX_BYTES)
-        found = json.loads(data)
+        found = read_json(data)
     except FileNotFoundError:
         raise NotFound(f"there is no file {shown(file.name)}", fix="Check the path.") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         found = None
     if not isinstance(found, dict):
         raise FormatError(f"{shown(file.name)} holds no terms", fix=f"Make it with: {make}.")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import typer
 
 from careledger.cli.frame import Frame, verb
 from careledger.settings import KEYS
+from careledger.text import read_json
 
 app = typer.Typer()
 
@@ -25,7 +24,7 @@ def whoami(frame: Frame) -> None:
         from careledger.values import checksum
 
         try:
-            account = checksum("0x" + str(json.loads(read_private_file(profile.keystore))["address"])[-40:])
+            account = checksum("0x" + str(read_json(read_private_file(profile.keystore))["address"])[-40:])
         except (ValueError, KeyError, TypeError):
             account = None
     elif profile.mnemonic is not None:

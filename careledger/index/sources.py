@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from careledger.index.errors import IndexMisused
+from careledger.text import read_json
 from careledger.values import address as read_address
 from careledger.values import keccak
 
@@ -92,7 +92,7 @@ class Source:
     @classmethod
     def from_artifact(cls, artifact: Path | Mapping[str, Any], address: str, *, start: int = 0) -> Source:
         """Make a source from an artifact (``{contractName, abi, ...}``) or the file that holds one."""
-        data = json.loads(artifact.read_text()) if isinstance(artifact, Path) else artifact
+        data = read_json(artifact.read_text()) if isinstance(artifact, Path) else artifact
         return cls(str(data["contractName"]), address, data["abi"], start)
 
 

@@ -19,6 +19,7 @@ from careledger.privacy.encoding import from_base64url, to_base64url
 from careledger.privacy.openers import SCRYPT_N, Opener, Recipient
 from careledger.privacy.pseudonyms import KnownAccount, Wallet
 from careledger.redact import Secret
+from careledger.text import read_json
 
 KIND: Final = "backup"
 FORMAT: Final = "careledger-backup-v1"
@@ -125,7 +126,7 @@ def to_text(backup: Backup) -> bytes:
 
 def from_text(plain: bytes) -> Backup:
     """Read what :func:`to_text` wrote, out of a seal that says it is as it was written."""
-    fields: dict[str, Any] = json.loads(plain)
+    fields: dict[str, Any] = read_json(plain)
     return Backup(
         mnemonic=Secret(fields["mnemonic"].encode(), "mnemonic") if fields["mnemonic"] else None,
         seed=Secret(from_base64url(fields["seed"]), "seed") if fields["seed"] else None,

@@ -23,6 +23,7 @@ from eth_utils.address import is_address, to_checksum_address
 from careledger.errors import FormatError, InputError
 from careledger.privacy.encoding import from_base64url, to_base64url
 from careledger.redact import Secret
+from careledger.text import read_json
 
 SALT_BYTES: Final = 32
 """256 bits: a dictionary of any size finds nothing (THREATS H2)."""
@@ -215,7 +216,7 @@ class RecordOpening:
     def _parse(cls, text: str) -> RecordOpening | None:
         """Return the opening, or None; no error leaves here, so no salt is in a traceback."""
         try:
-            fields = json.loads(text)
+            fields = read_json(text)
             if fields["format"] != "careledger-record-opening-v1":
                 return None
             return cls(

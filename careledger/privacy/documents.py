@@ -24,6 +24,7 @@ from careledger.privacy.encoding import from_base64url, to_base64url
 from careledger.privacy.openers import ENC_BYTES, SCRYPT_N, Opener, Recipient, Suite
 from careledger.privacy.sealing import KEY_BYTES, TAG_BYTES, new_key, open_, seal
 from careledger.redact import Secret
+from careledger.text import read_json
 
 MOST_BYTES: Final = 256 << 20
 """A larger document is not one of these, whatever it says."""
@@ -186,8 +187,8 @@ def _digest(roads: dict[str, Any]) -> bytes:
 
 
 def _read(text: str, kind: str) -> tuple[bytes, dict[str, Any], bytes]:
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        document = json.loads(text) if len(text) <= MOST_BYTES else {}
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+        document = read_json(text) if len(text) <= MOST_BYTES else {}
         roads, name = document["roads"], from_base64url(document["name"])
         if document["format"] == _format(kind) and len(name) == 32 and _sane(roads):
             return name, roads, from_base64url(document["sealed"])

@@ -16,6 +16,7 @@ from eth_abi.exceptions import EncodingError, ParseError
 from sha3 import keccak_256  # type: ignore[import-untyped]
 
 from careledger.errors import FormatError, InputError, NotFound
+from careledger.text import read_json
 
 FORMAT: Final = "standard-v1"
 """The format name OpenZeppelin's JavaScript library writes and reads."""
@@ -177,7 +178,7 @@ class StandardTree:
             FormatError: It is not ``standard-v1``, or its nodes are not the hashes of its values.
         """
         try:
-            fields = json.loads(data) if isinstance(data, str) else data
+            fields = read_json(data) if isinstance(data, str) else data
             if fields["format"] != FORMAT:
                 raise FormatError(f"the tree's format is not {FORMAT}", fix=f"Dump the tree as {FORMAT}.")
             nodes = [bytes.fromhex(node.removeprefix("0x")) for node in fields["tree"]]

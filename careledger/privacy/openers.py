@@ -30,6 +30,7 @@ from careledger.errors import FormatError, InputError, KeyMaterialError, SealedD
 from careledger.privacy.encoding import from_base64url, to_base64url
 from careledger.privacy.files import read_private, write_private
 from careledger.redact import Secret
+from careledger.text import read_json
 
 SEED_BYTES: Final = 32
 """Size of a seed for either suite."""
@@ -330,7 +331,7 @@ def from_keystore(path: Path, password: Secret) -> SeedOpener:
 def _read_keystore(path: Path) -> tuple[dict[str, Any], bytes, bytes]:
     """Return what is bound, nonce and ciphertext of a keystore file, or refuse it."""
     try:
-        document = json.loads(read_private(path))
+        document = read_json(read_private(path))
         if document["format"] != _FORMAT or document["cipher"]["name"] != "aes-256-gcm":
             raise FormatError(f"{path.name} is not of the format {_FORMAT}")
         kdf, cipher = document["kdf"], document["cipher"]

@@ -23,6 +23,7 @@ from careledger.privacy.files import read_private, write_private
 from careledger.privacy.pseudonyms import KnownAccount, Scope, ScopeKind, Wallet
 from careledger.redact import Secret
 from careledger.steps import step
+from careledger.text import read_json
 
 __all__ = ["Papers", "WalletBook"]
 
@@ -74,7 +75,7 @@ class WalletBook:
             text = read_private(self._path).decode("utf-8", "replace")
         except NotFound:
             return Papers()
-        found = json.loads(open_document(text, KIND, opener=self._opener))
+        found = read_json(open_document(text, KIND, opener=self._opener))
         return Papers(from_text(found["holdings"].encode()), tuple((int(n), str(cid)) for n, cid in found["saved"]))
 
     @property

@@ -23,6 +23,7 @@ from careledger.privacy.files import shred_file, sync_folder, write_private
 from careledger.privacy.openers import ENC_BYTES, Opener, Recipient, Suite
 from careledger.privacy.sealing import KEY_BYTES, TAG_BYTES, open_, seal
 from careledger.redact import Secret
+from careledger.text import read_json
 
 FORMAT: Final = "careledger-wraps-v1"
 """Format name inside each document."""
@@ -159,7 +160,7 @@ class Wraps:
             FormatError: It is not such a document.
         """
         try:
-            data = json.loads(text)
+            data = read_json(text)
             wraps = tuple(Wrap.from_data(entry) for entry in data["wraps"])
             document = cls(bytes.fromhex(data["recordId"].removeprefix("0x")), wraps)
             hashes = document.recipients()

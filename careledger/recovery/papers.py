@@ -16,6 +16,7 @@ from careledger.errors import FormatError, InputError
 from careledger.privacy.documents import open_document, seal_document
 from careledger.privacy.encoding import from_base64url, to_base64url
 from careledger.privacy.openers import Opener, Recipient, Suite
+from careledger.text import read_json
 from careledger.values import Address, address
 
 __all__ = ["Answer", "Invitation", "broken", "digits", "read", "recipient_from_json", "recipient_to_json"]
@@ -37,10 +38,10 @@ def read(text: str | bytes, form: str) -> dict[str, Any]:
         FormatError: It is not such a paper, or was cut.
     """
     try:
-        found = json.loads(text) if len(text) <= MOST_BYTES else None
+        found = read_json(text) if len(text) <= MOST_BYTES else None
         if isinstance(found, dict) and found.get("format") == form:
             return found
-    except (ValueError, RecursionError):
+    except ValueError:
         pass
     raise FormatError(f"this is not a {form}", why="It was cut, or is another paper.", fix="Fetch it again.")
 

@@ -246,7 +246,12 @@ def read_document(source: Source, *, resolve: Resolve | None = None, **how: Any)
 def _opened(source: Source) -> Any:
     if isinstance(source, (str, Path)):
         return source
-    return io.BytesIO(source if isinstance(source, bytes) else orjson.dumps(source))
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    from careledger.formats.fhir.strict import check_depth
+
+    check_depth(source, "this document")
+    return io.BytesIO(orjson.dumps(source))
 
 
 def _first_of(*resolvers: Resolve | None) -> Resolve:

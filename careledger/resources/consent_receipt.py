@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import orjson
-
 from careledger.errors import FormatError, InputError, NotFound
 from careledger.privacy.backup import FORMAT, Backup, open_backup, seal_backup
 from careledger.privacy.commitments import SALT_BYTES, commit
@@ -20,7 +18,7 @@ from careledger.resources.consent_record import Agreement, agreement_of
 from careledger.resources.receipt_pages import as_html, as_text
 from careledger.resources.recipients import parse_scope
 from careledger.resources.scope import Limits, classes_of, unpack_directive
-from careledger.text import shown
+from careledger.text import read_json, shown
 from careledger.values import from_hex, to_hex
 
 if TYPE_CHECKING:
@@ -170,18 +168,17 @@ class ConsentReceipt:
         try:
             with path.open("rb") as file:
                 raw = file.read(_MAX_BYTES)
-            orjson.loads(raw)  # refuses deep nesting, on which json may run out of stack
             text = raw.decode()
-            found = json.loads(text)
+            found = read_json(text)
             if isinstance(found, dict) and found.get("format") == FORMAT:
                 (kept,) = open_backup(text, opener=opener, password=password).receipts
-                found = json.loads(kept)
+                found = read_json(kept)
             return cls.from_json(found)
         except FileNotFoundError:
             raise NotFound(f"there is no file {shown(path.name)}", fix="Check the path.") from None
         except FormatError:
             raise
-        except (ValueError, RecursionError):
+        except ValueError:
             raise _none_in(path.name) from None
 
     def to_json(self) -> dict[str, Any]:

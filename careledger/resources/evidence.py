@@ -15,6 +15,7 @@ from careledger.privacy.files import write_private
 from careledger.privacy.notes import Notes
 from careledger.privacy.openers import Opener, Recipient
 from careledger.redact import Secret
+from careledger.text import read_json
 from careledger.values import Bytes32, bytes32, to_hex
 
 __all__ = ["Evidence", "EvidenceShelf"]
@@ -67,7 +68,7 @@ class Evidence:
     @classmethod
     def _of(cls, text: bytes) -> Evidence:
         try:
-            fields = json.loads(text)
+            fields = read_json(text)
             return cls(from_base64url(fields["content"]), Secret(from_base64url(fields["salt"]), "salt"))
         except (ValueError, KeyError, TypeError):
             raise FormatError("this holds no evidence", fix="Use what was sealed as such.") from None

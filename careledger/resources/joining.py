@@ -22,6 +22,7 @@ from careledger.redact import Secret
 from careledger.resources.base import Resource, address_of
 from careledger.resources.evidence import Evidence
 from careledger.resources.record_types import SealedRecord
+from careledger.text import read_json
 from careledger.values import Address, Bytes32, PartyRef, Prepared, Receipt, RecordId, Wait, bytes32, to_hex
 
 __all__ = ["JoinTask", "Joining", "LinkOpening"]
@@ -71,7 +72,7 @@ class LinkOpening:
             FormatError: It is something else.
         """
         try:
-            fields = json.loads(text)
+            fields = read_json(text)
             salt = Secret(from_base64url(fields["salt"]), "salt")
             accounts = [PartyRef("person", fields[name]).address for name in ("provisional", "real")]
             return cls(accounts[0], accounts[1], salt)

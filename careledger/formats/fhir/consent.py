@@ -30,6 +30,7 @@ from careledger.formats.fhir.consent_model import (
 from careledger.formats.fhir.consent_outcome import Outcome
 from careledger.formats.fhir.consent_parties import Parties, Recipient, Resolve, name_of
 from careledger.formats.fhir.consent_rules import Rule, Rules, inverse, typed
+from careledger.formats.fhir.strict import check_depth
 from careledger.values import PartyRef, address
 
 __all__ = ["ConsentReading", "DirectiveDraft", "Effect", "StandingDraft", "Statement", "Unexpressed", "read_consent"]
@@ -80,8 +81,9 @@ def read_consent(
         location and the effect of leaving it out.
 
     Raises:
-        FormatError: It is no Consent, mixes R4 and R5, is of STU3, or nested thousands of levels deep.
+        FormatError: It is no Consent, mixes R4 and R5, is of STU3, or nests more than 200 levels.
     """
+    check_depth(resource, "this Consent")
     tree = dict(resource)
     version = _version(tree)
     leaves = Leaves(tree, "Consent")
@@ -95,11 +97,8 @@ def read_consent(
         exact=_is_exact(tree), patient=patient,
     )  # fmt: skip
     reader = _Reader(leaves, rules, version)
-    try:
-        outcome = reader.read(tuple(everybody), frozenset(purposes))
-        return reader.reading(outcome, patient)
-    except RecursionError:
-        raise FormatError("this Consent is nested deeper than can be read", fix="Check where it comes from.") from None
+    outcome = reader.read(tuple(everybody), frozenset(purposes))
+    return reader.reading(outcome, patient)
 
 
 # INTERNAL

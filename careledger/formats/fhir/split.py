@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from careledger.errors import FormatError
-from careledger.formats.fhir.strict import MAX_DEPTH, parse
+from careledger.formats.fhir.strict import MAX_DEPTH, parse, too_deep
 
 CHUNK = 1 << 16
 """Bytes per read. Larger gains nothing, smaller costs."""
@@ -237,7 +237,7 @@ class Scanner:
                 if first in _OPEN:
                     depth += 1
                     if depth > MAX_DEPTH:
-                        raise FormatError(f"{self.name} nests more than {MAX_DEPTH} levels.", why="FHIR needs few.")
+                        raise too_deep(self.name)
                 elif first in _CLOSE:
                     depth -= 1
                 elif token.end() - token.start() == 1:

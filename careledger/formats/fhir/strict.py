@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from careledger.errors import FormatError
@@ -21,11 +22,11 @@ def parse(raw: bytes, name: str) -> Any:
     Numbers are not needed here, and as text they keep their precision and cost nothing however long they are.
 
     Args:
-        raw: One JSON value, in UTF-8.
+        raw: One JSON value, in UTF-8, as the scanner gave it: that one counts the levels.
         name: What messages call the source.
 
     Raises:
-        FormatError: It is not JSON or not UTF-8, a member occurs twice, or it nests too deep.
+        FormatError: It is not JSON, not UTF-8, or a member occurs twice.
     """
     try:
         return _DECODER.decode(raw.decode("utf-8"))
@@ -37,12 +38,32 @@ def parse(raw: bytes, name: str) -> Any:
             f"{name} has the member {str(error)[:40]!r} twice in one object.",
             why="Programs disagree on which of the two counts.",
         ) from error
-    except RecursionError as error:
-        raise FormatError(f"{name} nests more than {MAX_DEPTH} levels.", why="FHIR needs few.") from error
     except json.JSONDecodeError as error:
         raise FormatError(f"{name} is not JSON: {error.msg} at character {error.pos:,} of a value.") from error
     except ValueError as error:
         raise FormatError(f"{name} is not JSON: {error}.") from error
+
+
+def check_depth(value: Any, name: str) -> None:
+    """Refuse a value that was parsed elsewhere and nests deeper than ``MAX_DEPTH``.
+
+    Python's own limit guards nothing: libraries raise it to 100,000.
+
+    Raises:
+        FormatError: It does.
+    """
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        children = (each.values() if isinstance(each, Mapping) else each for each in level)
+        level = [child for each in children for child in each if isinstance(child, (Mapping, list))]
+        if not level:
+            return
+    raise too_deep(name)
+
+
+def too_deep(name: str) -> FormatError:
+    """Return the error for what nests deeper than ``MAX_DEPTH``."""
+    return FormatError(f"{name} nests more than {MAX_DEPTH} levels.", why="FHIR needs few.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

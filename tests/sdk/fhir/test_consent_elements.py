@@ -320,7 +320,7 @@ def test_read__nested_thousands_deep__refused() -> None:
     deep: dict[str, Any] = {}
     for _ in range(5000):
         deep = {"provision": [deep]}
-    with pytest.raises(errors.FormatError, match="nested deeper"):
+    with pytest.raises(errors.FormatError, match="nests more than 200 levels"):
         read({"resourceType": "Consent", "status": "active", "decision": "permit", **deep})
 
 
