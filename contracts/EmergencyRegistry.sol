@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
 import {Module} from "./abstracts/Module.sol";
 import {IEmergencyRegistry} from "./interfaces/IEmergencyRegistry.sol";
 import {IParticipantRegistry} from "./interfaces/IParticipantRegistry.sol";
@@ -38,6 +40,8 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
     mapping(bytes32 patientAndPractitioner => Latest) private _latest;
     mapping(address organisation => EmergencyDesk) private _desks;
     mapping(address practitioner => Conduct) private _conduct;
+    // When each ends, never before the one below it; 0 = overturned. The last one stands.
+    mapping(address practitioner => uint40[]) private _suspensions;
 
     /* CONSTRUCTOR */
 
@@ -87,14 +91,12 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         uint40 until = BreakGlass.closesAt(uint40(block.timestamp));
         latest.openUntil = until;
         emergencyId = _emergencyId(patient, practitioner, number);
-        _emergencies[emergencyId] = Emergency({
-            organisation: organisation,
-            openedAt: uint40(block.timestamp),
-            reason: reason,
-            verdict: Verdict.Unreviewed,
-            appealed: false,
-            jurisdiction: jurisdiction
-        });
+        // One by one: a whole struct would write its second slot too, for a zero that is there.
+        Emergency storage emergency = _emergencies[emergencyId];
+        emergency.organisation = organisation;
+        emergency.openedAt = uint40(block.timestamp);
+        emergency.reason = reason;
+        emergency.jurisdiction = jurisdiction;
 
         emit EmergencyOpened(
             emergencyId,
@@ -132,7 +134,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         emergency.verdict = verdict;
         if (old == Verdict.Overdue) --desk.overdue;
         _reviewed(patient, practitioner, emergency.reason);
-        uint40 suspended = _judge(practitioner, old, verdict);
+        uint40 suspended = _judge(practitioner, emergency, old);
 
         emit EmergencyReviewed(emergencyId, _caller(), practitioner, old, verdict, evidence, suspended);
     }
@@ -179,7 +181,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
             --_desks[emergency.organisation].overdue;
             _reviewed(patient, practitioner, emergency.reason);
         }
-        uint40 suspended = _judge(practitioner, old, verdict);
+        uint40 suspended = _judge(practitioner, emergency, old);
 
         emit EmergencyAppealed(emergencyId, _caller(), practitioner, old, verdict, evidence, suspended);
     }
@@ -225,17 +227,35 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         if (!given || evidence == bytes32(0)) revert Errors.EmergencyRegistry_Missing();
     }
 
-    function _judge(address practitioner, Verdict old, Verdict verdict) private returns (uint40) {
+    /// @dev What an unjustified emergency does to its practitioner, and what is undone when that is overturned: the
+    /// suspensions of all others stand as they are.
+    function _judge(address practitioner, Emergency storage emergency, Verdict old) private returns (uint40 until) {
         Conduct storage conduct = _conduct[practitioner];
-        uint40 until = conduct.suspendedUntil;
-        bool found = verdict == Verdict.Unjustified;
-        if (found == (old == Verdict.Unjustified)) return until;
+        bool found = emergency.verdict == Verdict.Unjustified;
+        if (found == (old == Verdict.Unjustified)) return conduct.suspendedUntil;
 
-        uint16 unjustified;
-        (unjustified, until) = BreakGlass.judged(conduct.unjustified, until, found, uint40(block.timestamp));
-        conduct.unjustified = unjustified;
+        uint40[] storage ends = _suspensions[practitioner];
+        if (found) {
+            ++conduct.unjustified;
+            until = BreakGlass.suspendedUntil(uint40(block.timestamp));
+            _suspensions[practitioner].push(until);
+            emergency.suspension = SafeCast.toUint16(ends.length);
+        } else {
+            --conduct.unjustified;
+            ends[emergency.suspension - 1] = 0;
+            emergency.suspension = 0;
+            until = _lastOf(ends);
+        }
         conduct.suspendedUntil = until;
-        return until;
+    }
+
+    /// @dev Each step takes away one that was overturned, so all of them together cost what the verdicts cost.
+    function _lastOf(uint40[] storage ends) private returns (uint40 until) {
+        for (uint256 left = ends.length; left != 0; --left) {
+            until = ends[left - 1];
+            if (until != 0) return until;
+            ends.pop();
+        }
     }
 
     /// @dev The reason may be given again: nothing that was opened for it waits any more.
@@ -303,5 +323,10 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
     /// @inheritdoc IEmergencyRegistry
     function conductOf(address practitioner) external view returns (Conduct memory) {
         return _conduct[practitioner];
+    }
+
+    /// @inheritdoc IEmergencyRegistry
+    function suspensionsOf(address practitioner) external view returns (uint40[] memory ends) {
+        return _suspensions[practitioner];
     }
 }

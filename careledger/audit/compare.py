@@ -89,7 +89,7 @@ VIEWS: Mapping[str, tuple[View, ...]] = {
         View("EmergencyRegistry", "emergencyOf", ("patient", "practitioner", "number"), "emergency", key="emergencyId"),
     ),
     "emergencies": (View("EmergencyRegistry", "emergenciesOf"),),
-    "conduct": (View("EmergencyRegistry", "conductOf"),),
+    "conduct": (View("EmergencyRegistry", "conductOf"), View("EmergencyRegistry", "suspensionsOf", field="ends")),
     "record": (View("RecordRegistry", "recordOf"),),
     "batch": (View("RecordRegistry", "batchOf", part="batch"),),
     "log": (View("RecordRegistry", "logOf"),),

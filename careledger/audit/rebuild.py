@@ -320,7 +320,7 @@ def _opened(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     yield ("emergency", a["emergencyId"]), {
         "patient": a["patient"], "practitioner": a["practitioner"], "number": a["number"],
         "organisation": a["organisation"], "openedAt": a["until"] - EMERGENCY_WINDOW, "reason": a["reason"],
-        "verdict": 0, "appealed": False, "jurisdiction": a["jurisdiction"],
+        "verdict": 0, "appealed": False, "jurisdiction": a["jurisdiction"], "suspension": 0,
     }  # fmt: skip
     pair = ("emergencies", a["patient"], a["practitioner"])
     pending = read(*pair).get("pending", 0) | 1 << a["reason"]
@@ -346,8 +346,17 @@ def _judged(read: Read, a: Mapping[str, Any], e: Happened) -> Iterator[Change]:
     if a["oldVerdict"] == OVERDUE:
         yield desk, {"overdue": read(*desk)["overdue"] - 1}
     conduct = ("conduct", a["practitioner"])
-    found = read(*conduct).get("unjustified", 0) + (a["newVerdict"] == UNJUSTIFIED) - (a["oldVerdict"] == UNJUSTIFIED)
-    yield conduct, {"unjustified": found, "suspendedUntil": a["suspendedUntil"]}
+    ends: list[int] = list(read(*conduct).get("ends", []))
+    if UNJUSTIFIED == a["newVerdict"] != a["oldVerdict"]:
+        ends.append(a["suspendedUntil"])
+        yield key, {"suspension": len(ends)}
+    elif UNJUSTIFIED == a["oldVerdict"] != a["newVerdict"]:
+        ends[case["suspension"] - 1] = 0
+        while ends and not ends[-1]:
+            ends.pop()
+        yield key, {"suspension": 0}
+    unjustified = sum(end != 0 for end in ends)
+    yield conduct, {"unjustified": unjustified, "ends": ends, "suspendedUntil": a["suspendedUntil"]}
 
 
 # RECORDS

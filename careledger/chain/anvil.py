@@ -64,7 +64,8 @@ class Anvil:
     """
 
     def __init__(self, binary: Path, arguments: list[str], *, port: int | None = None, log: Path | None = None) -> None:
-        self.port = port or _free_port()
+        self._reserved = socket.socket()
+        self.port = port or _reserve_port(self._reserved)
         self._command = [str(binary), "--host", "127.0.0.1", "--port", str(self.port), *arguments]
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
@@ -110,6 +111,7 @@ class Anvil:
         """Stop it; calling this twice does no harm. A forked child must not stop its parent's."""
         process = self._process
         self._stop.set()
+        self._reserved.close()
         if process is None or process.poll() is not None or self._owner != os.getpid():
             return
         process.terminate()
@@ -150,7 +152,15 @@ def _die_with_parent(parent: int) -> Callable[[], None] | None:
     return ask
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _reserve_port(held: socket.socket) -> int:
+    """Bind a socket to a free port, so that nobody takes it before Anvil does: whoever did would answer in its place.
+
+    On Linux two sockets that ask for SO_REUSEADDR, as Anvil's does, may have one port while one of them listens;
+    elsewhere it has to be let go.
+    """
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    port = int(held.getsockname()[1])
+    if not sys.platform.startswith("linux"):
+        held.close()
+    return port

@@ -78,7 +78,7 @@ interface IEmergencyRegistry {
     function markOverdue(address patient, address practitioner, uint16 number) external;
 
     /// @notice The accreditor of the organisation, still admitted, has the last word on an emergency judged or overdue.
-    /// @dev Emits {EmergencyAppealed}. Once.
+    /// @dev Emits {EmergencyAppealed}. Once. Overturning lifts the suspension of this emergency; those of others stand.
     function settleAppeal(
         address patient,
         address practitioner,
@@ -111,4 +111,7 @@ interface IEmergencyRegistry {
 
     /// @notice A practitioner's unjustified emergencies, and until when it may not open any.
     function conductOf(address practitioner) external view returns (Conduct memory);
+
+    /// @notice When each of a practitioner's suspensions ends, oldest verdict first; 0 = overturned. The last one stands.
+    function suspensionsOf(address practitioner) external view returns (uint40[] memory ends);
 }

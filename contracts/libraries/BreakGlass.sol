@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 /// @title BreakGlass
-/// @notice How long emergency access lasts, when its review is due, and what a verdict does to a practitioner.
+/// @notice How long emergency access lasts, when its review is due, and for how long a verdict suspends a practitioner.
 /// @dev Plain values, no imports: the model checker proves what tests/proofs/smt/BreakGlassSpec.sol says of it, for all values.
 library BreakGlass {
     uint40 internal constant WINDOW = 8 hours;
@@ -19,17 +19,8 @@ library BreakGlass {
         return openedAt + REVIEW;
     }
 
-    /// @notice A practitioner's conduct after an emergency was found unjustified, or no longer is: with none left the
-    /// suspension ends.
-    /// @param unjustified Emergencies found unjustified before; more than zero if this was one of them.
-    /// @param found True if this one is found so now, false if that is overturned.
-    function judged(
-        uint16 unjustified,
-        uint40 suspendedUntil,
-        bool found,
-        uint40 time
-    ) internal pure returns (uint16, uint40) {
-        if (found) return (unjustified + 1, time + SUSPENSION);
-        return (unjustified - 1, unjustified == 1 ? 0 : suspendedUntil);
+    /// @notice First second at which a practitioner found at fault is suspended no more: never before that of an earlier verdict.
+    function suspendedUntil(uint40 judgedAt) internal pure returns (uint40) {
+        return judgedAt + SUSPENSION;
     }
 }

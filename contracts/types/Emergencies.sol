@@ -36,6 +36,8 @@ struct Emergency {
     bool appealed;
     /// @dev Where organisation and practitioner were accredited.
     Jurisdiction jurisdiction;
+    /// @dev Slot 1. Place, from 1, of what it brought among the practitioner's suspensions; 0 = nothing, or overturned.
+    uint16 suspension;
 }
 
 /// @notice An organisation's standing as to emergencies. Slot 0.
@@ -49,6 +51,6 @@ struct EmergencyDesk {
 struct Conduct {
     /// @dev Emergencies found unjustified and not overturned on appeal.
     uint16 unjustified;
-    /// @dev While in the future, the practitioner opens no emergency; 0 = never suspended, or lifted on appeal.
+    /// @dev While in the future, the practitioner opens no emergency: the end of the last suspension that stands; 0 = none does.
     uint40 suspendedUntil;
 }

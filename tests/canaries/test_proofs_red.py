@@ -42,10 +42,8 @@ BROKEN = [
     ("Recoveries", "Recoveries", ": begunAt) + LAPSE", ": begunAt) + 2 * LAPSE", {"thirtyDaysToCarryOut", "wasFrozen"}),
     ("Recoveries", "Recoveries", "return time > (readyAt", "return time < (readyAt", {"lapsedForEver"}),
     ("Recoveries", "Recoveries", "largerQuorum >= quorum", "largerQuorum > 0", {"waitsOfADayToNinety"}),
-    ("BreakGlass", "BreakGlass", "unjustified + 1, time", "unjustified + 2, time", {"foundUnjustified"}),
-    ("BreakGlass", "BreakGlass", "time + SUSPENSION", "suspendedUntil", {"foundUnjustified"}),
-    ("BreakGlass", "BreakGlass", "unjustified == 1 ? 0 : suspendedUntil", "0", {"overturned"}),
-    ("BreakGlass", "BreakGlass", "unjustified == 1 ? 0 : suspendedUntil", "suspendedUntil", {"overturned"}),
+    ("BreakGlass", "BreakGlass", "judgedAt + SUSPENSION", "judgedAt + WINDOW", {"laterEndsNoEarlier"}),
+    ("BreakGlass", "BreakGlass", "judgedAt + SUSPENSION", "2 * SUSPENSION - judgedAt", {"laterEndsNoEarlier"}),
     ("BreakGlass", "BreakGlass", "WINDOW = 8 hours", "WINDOW = 73 hours", {"reviewedAfterItIsOver"}),
 ]  # fmt: skip
 """Library, specification, what stands in the library, what stands there instead, functions that have to be open."""

@@ -32,6 +32,7 @@ contract EmergencyHandler is Kit {
         uint40 openedAt;
         EmergencyReason reason;
         Verdict verdict;
+        uint40 judgedAt;
         bool appealed;
     }
 
@@ -47,7 +48,6 @@ contract EmergencyHandler is Kit {
     bool[2] public idle;
     Ghost[] private _ghosts;
     mapping(address patient => mapping(address practitioner => uint256[])) private _pairs;
-    mapping(address practitioner => uint40) private _condemnedAt;
 
     constructor() {
         address manager = deploy("AccessManager", abi.encode(address(this)));
@@ -115,14 +115,13 @@ contract EmergencyHandler is Kit {
         }
     }
 
-    /// @dev E-inv3: from the last verdict against it, as long as any stands.
-    function suspendedUntil(address practitioner) public view returns (uint40) {
+    /// @dev E-inv3: from the last verdict against it of those that stand.
+    function suspendedUntil(address practitioner) public view returns (uint40 until) {
         for (uint256 i = 0; i < _ghosts.length; i++) {
-            if (_ghosts[i].practitioner == practitioner && _ghosts[i].verdict == Verdict.Unjustified) {
-                return _condemnedAt[practitioner] + SUSPENSION;
-            }
+            Ghost storage g = _ghosts[i];
+            if (g.practitioner != practitioner || g.verdict != Verdict.Unjustified) continue;
+            if (g.judgedAt + SUSPENSION > until) until = g.judgedAt + SUSPENSION;
         }
-        return 0;
     }
 
     /// @dev E-inv5: the reasons of a pair that wait for their review, as bits.
@@ -135,7 +134,7 @@ contract EmergencyHandler is Kit {
     }
 
     function _judge(Ghost storage g, Verdict verdict) private {
-        if (g.verdict != Verdict.Unjustified && verdict == Verdict.Unjustified) _condemnedAt[g.practitioner] = clock;
+        if (g.verdict != verdict) g.judgedAt = clock;
         g.verdict = verdict;
     }
 

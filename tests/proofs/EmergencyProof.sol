@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {EmergencyRegistry} from "../../contracts/EmergencyRegistry.sol";
 import {GuardianRegistry} from "../../contracts/GuardianRegistry.sol";
 import {Purpose} from "../../contracts/types/Consents.sol";
-import {EmergencyReason} from "../../contracts/types/Emergencies.sol";
+import {Conduct, EmergencyReason, Verdict} from "../../contracts/types/Emergencies.sol";
 import {GuardianshipTerms} from "../../contracts/types/Guardians.sol";
 import {Act, Capacity, Jurisdiction, Will} from "../../contracts/types/Participants.sol";
 import {Kit} from "../forge/Kit.sol";
@@ -13,9 +13,13 @@ import {AnybodyGoverns, ParticipantsStub} from "./Mocks.sol";
 /// @notice Emergencies on the bytecode that ships, from any stored state.
 contract EmergencyProof is Kit {
     address private constant FORWARDER = address(0xF0F0);
+    address private constant PATIENT = address(0xB1);
+    address private constant HOUSE = address(0xC1);
     uint256 private constant LATEST = 5;
     uint256 private constant DESKS = 6;
     uint256 private constant CONDUCT = 7;
+    uint256 private constant SUSPENSIONS = 8;
+    uint256 private constant EMERGENCIES = 4;
 
     EmergencyRegistry private _emergencies;
     ParticipantsStub private _participants;
@@ -101,6 +105,72 @@ contract EmergencyProof is Kit {
         {
             assert(officer != 0 && overdue == 0 && suspendedUntil <= 1_000_000);
         } catch {}
+    }
+
+    /// @custom:halmos --loop 4
+    function check_H10_settleAppeal__the_first_overturned_leaves_the_others(
+        address practitioner,
+        address accreditor,
+        uint40[3] memory ends
+    ) public {
+        _overturn(practitioner, accreditor, ends, 1);
+    }
+
+    /// @custom:halmos --loop 4
+    function check_H10_settleAppeal__one_between_overturned_leaves_the_others(
+        address practitioner,
+        address accreditor,
+        uint40[3] memory ends
+    ) public {
+        _overturn(practitioner, accreditor, ends, 2);
+    }
+
+    /// @custom:halmos --loop 4
+    function check_H10_settleAppeal__the_last_overturned_leaves_the_one_before(
+        address practitioner,
+        address accreditor,
+        uint40[3] memory ends
+    ) public {
+        _overturn(practitioner, accreditor, ends, 3);
+    }
+
+    /// @dev Three suspensions stand, one of them by the emergency that is overturned now.
+    function _overturn(address practitioner, address accreditor, uint40[3] memory ends, uint8 place) private {
+        vm.assume(accreditor != FORWARDER && accreditor != address(0));
+        vm.assume(0 < ends[0] && ends[0] <= ends[1] && ends[1] <= ends[2]);
+        _participants.set(practitioner, accreditor, 0);
+        _putSuspensions(practitioner, ends);
+        _putUnjustified(practitioner, place);
+
+        vm.prank(accreditor);
+        _emergencies.settleAppeal(PATIENT, practitioner, 1, Verdict.Justified, bytes32(uint256(1)));
+
+        uint40[] memory left = _emergencies.suspensionsOf(practitioner);
+        Conduct memory conduct = _emergencies.conductOf(practitioner);
+        assert(left.length == (place == 3 ? 2 : 3) && conduct.unjustified == 2);
+        assert(conduct.suspendedUntil == (place == 3 ? ends[1] : ends[2]));
+        assert(left[0] == (place == 1 ? 0 : ends[0]) && left[1] == (place == 2 ? 0 : ends[1]));
+        assert(place == 3 || left[2] == ends[2]);
+    }
+
+    function _putSuspensions(address practitioner, uint40[3] memory ends) private {
+        bytes32 slot = keccak256(abi.encode(practitioner, SUSPENSIONS));
+        vm.store(address(_emergencies), slot, bytes32(uint256(3)));
+        uint256 word = uint256(ends[0]) | (uint256(ends[1]) << 40) | (uint256(ends[2]) << 80);
+        vm.store(address(_emergencies), keccak256(abi.encode(slot)), bytes32(word));
+        vm.store(
+            address(_emergencies),
+            keccak256(abi.encode(practitioner, CONDUCT)),
+            bytes32(uint256(3) | (uint256(ends[2]) << 16))
+        );
+    }
+
+    function _putUnjustified(address practitioner, uint8 place) private {
+        bytes32 id = keccak256(abi.encode(block.chainid, address(_emergencies), PATIENT, practitioner, uint16(1)));
+        uint256 slot = uint256(keccak256(abi.encode(id, EMERGENCIES)));
+        uint256 word = uint256(uint160(HOUSE)) | (uint256(1) << 160) | (uint256(Verdict.Unjustified) << 208);
+        vm.store(address(_emergencies), bytes32(slot), bytes32(word));
+        vm.store(address(_emergencies), bytes32(slot + 1), bytes32(uint256(place)));
     }
 
     function check_C12_isOpen__over_at_its_second(address patient, address practitioner, uint40 until, uint40 time) public {

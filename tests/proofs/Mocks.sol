@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Account, Capacity, Held, Jurisdiction, Role} from "../../contracts/types/Participants.sol";
+import {Account, Accreditation, Capacity, Credential, Held, Jurisdiction, Role} from "../../contracts/types/Participants.sol";
 
 /// @notice Stands for the participant registry in proofs about others: one account has a chosen controller, all others
 /// control themselves; whether anybody is active or affiliated is chosen once.
@@ -39,6 +39,15 @@ contract ParticipantsStub {
 
     function capacityOf(address, address) external view returns (Capacity) {
         return capacity;
+    }
+
+    /// @dev Whoever controls the subject issued every credential, and is admitted for ever.
+    function credentialOf(address, Role, Jurisdiction) external view returns (bytes32, Credential memory credential) {
+        credential.issuer = controller;
+    }
+
+    function accreditationOf(address, Role, Jurisdiction) external pure returns (Accreditation memory accreditation) {
+        accreditation.until = type(uint40).max;
     }
 
     function accountOf(address) external pure returns (Account memory account) {}

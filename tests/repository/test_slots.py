@@ -18,7 +18,13 @@ PROOFS = {
         "HELD": "_held",
     },
     "Record": {"RECORDS": "_records", "LOGS": "_logs"},
-    "Emergency": {"LATEST": "_latest", "DESKS": "_desks", "CONDUCT": "_conduct"},
+    "Emergency": {
+        "LATEST": "_latest",
+        "DESKS": "_desks",
+        "CONDUCT": "_conduct",
+        "SUSPENSIONS": "_suspensions",
+        "EMERGENCIES": "_emergencies",
+    },
     "Guardian": {"GUARDIANSHIPS": "_guardianships"},
 }
 

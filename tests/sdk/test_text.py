@@ -3,6 +3,7 @@
 given some JSON
   its whole numbers keep every digit                        → test_read_json__a_large_number__keeps_every_digit
   it nests deeper than anybody's stack, whatever is set     → test_read_json__nested_deeper_than_a_stack__refused
+  it nests deeper than this process allows                  → test_read_json__nested_deeper_than_allowed__refused
   what it holds is not in the error                         → test_read_json__broken__does_not_repeat_it
 given the files and papers that users hand over
   none of them ends the process                             → test_readers__nested_deeper_than_a_stack__one_sentence
@@ -77,9 +78,19 @@ def test_read_json__a_large_number__keeps_every_digit() -> None:
 @pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":', "}")])
 def test_read_json__nested_deeper_than_a_stack__refused(opening: str, closing: str) -> None:
     assert read_json(opening * 200 + "1" + closing * 200)
-    for deep in (1_020, 1_025, 200_000):  # a little over Python's usual limit, over that of orjson, over any stack
+    for deep in (1_025, 200_000):
         with pytest.raises(ValueError, match="depth limit"):
             read_json(opening * deep + "1" + closing * deep)
+
+
+def test_read_json__nested_deeper_than_allowed__refused() -> None:
+    usual = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(600)
+        with pytest.raises(ValueError, match="depth limit"):
+            read_json("[" * 1_000 + "]" * 1_000)
+    finally:
+        sys.setrecursionlimit(usual)
 
 
 def test_read_json__broken__does_not_repeat_it() -> None:

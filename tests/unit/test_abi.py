@@ -59,6 +59,7 @@ OPENZEPPELIN = {
 # What may hold more than a word: signatures, the public encryption key, and Merkle paths. Nothing else.
 BYTES = {"signature", "issuerSignature", "subjectSignature", "organisationSignature", "practitionerSignature", "key"}
 PATHS = {"path"}
+TIMES = {"ends"}
 
 # Every name that an event, argument or stored struct of the suite may have, by what it can say about a person.
 ACCOUNTS = """
@@ -77,7 +78,7 @@ COUNTS = """
     inForceAt quorumAt readyAt oldReadyAt newReadyAt openUntil reviewDue openedAt issuedAt anchoredAt
     lastAnchorAt reportedAt suspendedUntil atBlock createdAtBlock listedAtBlock retiredAtBlock recoveringUntil
     version epoch recoveries count number overdue unjustified open size first last part entry entries lastEntry anchors
-    openOmissions intervalSeconds oldSeconds newSeconds index quorum largerQuorum waitSeconds approvals
+    suspension ends openOmissions intervalSeconds oldSeconds newSeconds index quorum largerQuorum waitSeconds approvals
     partnerNo depth replaces dataFrom dataUntil successorNumber
 """.split()
 COMMITMENTS = """
@@ -119,7 +120,9 @@ def test_H1_abi__when_every_field_is_read__none_is_a_string():
 
 def test_H1_abi__when_every_field_is_read__bytes_are_signatures_and_the_public_key_alone():
     found = {(name, kind) for _, name, kind in fields() if kind == "bytes" or kind.endswith("]")}
-    assert found == {(name, "bytes") for name in BYTES} | {(name, "bytes32[]") for name in PATHS}
+    assert found == {(name, "bytes") for name in BYTES} | {(name, "bytes32[]") for name in PATHS} | {
+        (name, "uint40[]") for name in TIMES
+    }
 
 
 def test_H1_abi__when_every_event_is_read__only_the_encryption_key_is_longer_than_a_word():

@@ -26,7 +26,6 @@ class Emergencies(Participants):
         self.overdue: dict[str, int] = {}
         self.emergencies: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self.suspended: dict[str, int] = {}
-        self.unjustified: dict[str, int] = {}
 
     def emergency(self, patient: str, number: int) -> dict[str, Any] | None:
         pair = self.emergencies.get((patient, WHO), [])
@@ -77,14 +76,13 @@ class Emergencies(Participants):
         old, e["verdict"] = e["verdict"], verdict
         if old == 1:
             self.overdue[e["house"]] -= 1
-        if old != 3 and verdict == 3:
-            self.unjustified[WHO] = self.unjustified.get(WHO, 0) + 1
-            self.suspended[WHO] = self.now + SUSPENSION
-        elif old == 3 and verdict == 2:
-            self.unjustified[WHO] -= 1
-            if self.unjustified[WHO] == 0:
-                self.suspended[WHO] = 0
-        stands = {"unjustified": self.unjustified.get(WHO, 0), "suspendedUntil": self.suspended.get(WHO, 0)}
+        if old != 3:
+            e["judged"] = self.now
+        ends = [
+            each["judged"] + SUSPENSION for pair in self.emergencies.values() for each in pair if each["verdict"] == 3
+        ]
+        self.suspended[WHO] = max(ends, default=0)
+        stands = {"unjustified": len(ends), "suspendedUntil": self.suspended[WHO]}
         assert self.w.emergencies.conductOf(self.P[WHO]) == stands, "E-inv3"
 
     @rule(patient=wards, number=st.integers(1, 3), verdict=verdicts, by=officers)

@@ -3,41 +3,16 @@ pragma solidity 0.8.30;
 
 import {BreakGlass} from "../../../contracts/libraries/BreakGlass.sol";
 
-/// @notice What a verdict does to a practitioner, and how an emergency's times lie, for all values.
-/// @dev `_stands` holds for a practitioner nobody judged, and time and every verdict keep it: so it holds always, by
-/// induction. That {EmergencyRegistry} overturns only what it had found is not proved here.
+/// @notice How the times of an emergency and of a suspension lie, for all values. What is overturned is proved on bytecode.
 contract BreakGlassSpec {
     /// @dev Every moment until the year 35,000, so that nothing overflows.
     uint40 private constant _LATEST = 1_041_379_200_000;
 
-    /// @dev Suspended at some time exactly if one found unjustified is left, and for ninety days at most from now.
-    function _stands(uint16 unjustified, uint40 suspendedUntil, uint40 time) private pure returns (bool) {
-        return (unjustified == 0) == (suspendedUntil == 0) && suspendedUntil <= uint256(time) + BreakGlass.SUSPENSION;
-    }
-
-    function unjudged(uint40 time) external pure {
-        assert(_stands(0, 0, time));
-    }
-
-    function timePassed(uint16 unjustified, uint40 until, uint40 time, uint40 later) external pure {
-        if (later < time || !_stands(unjustified, until, time)) return;
-        assert(_stands(unjustified, until, later));
-    }
-
-    function foundUnjustified(uint16 unjustified, uint40 until, uint40 time) external pure {
-        if (time > _LATEST || unjustified == type(uint16).max || !_stands(unjustified, until, time)) return;
-        (uint16 count, uint40 suspended) = BreakGlass.judged(unjustified, until, true, time);
-        assert(_stands(count, suspended, time));
-        assert(count == uint256(unjustified) + 1);
-        assert(suspended == uint256(time) + 90 days && suspended >= until);
-    }
-
-    function overturned(uint16 unjustified, uint40 until, uint40 time) external pure {
-        if (unjustified == 0 || !_stands(unjustified, until, time)) return;
-        (uint16 count, uint40 suspended) = BreakGlass.judged(unjustified, until, false, time);
-        assert(_stands(count, suspended, time));
-        assert(count + 1 == uint256(unjustified));
-        assert(suspended == (count == 0 ? 0 : until)); // while another one stands, so does the suspension
+    /// @dev So the last suspension of those that stand is the one that ends last.
+    function laterEndsNoEarlier(uint40 judgedAt, uint40 later) external pure {
+        if (later > _LATEST || judgedAt > later) return;
+        assert(BreakGlass.suspendedUntil(judgedAt) == uint256(judgedAt) + 90 days);
+        assert(BreakGlass.suspendedUntil(judgedAt) <= BreakGlass.suspendedUntil(later));
     }
 
     function reviewedAfterItIsOver(uint40 openedAt) external pure {

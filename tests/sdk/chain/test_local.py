@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -52,6 +53,21 @@ def test_helpers__on_either_engine__do_the_same(either: LocalChain, tmp_path: Pa
     either.mine(2)
     assert either.connection.head().number >= head + 2
     either.on_revert.clear()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a port cannot be kept for another program")
+def test_start__port_of_its_own__nobody_takes_it_before() -> None:
+    if find_anvil() is None:
+        pytest.skip("Anvil is not installed")
+    chain = LocalChain(engine="anvil")
+    port = int(str(chain.url).rpartition(":")[2])
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+    with chain:
+        assert chain.connection.chain_id == 31_337
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
 
 
 def test_prepare__on_either_engine__of_an_account_without_money__says_what_it_would_cost(
