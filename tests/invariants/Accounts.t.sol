@@ -312,22 +312,38 @@ contract RecoveryHandler is Kit {
         vm.warp(time);
     }
 
+    /// @dev The approvals that the circle of the proposal, or the one in force, can give; returns that circle.
+    function _propose(uint256 to, uint8 approvals) private returns (uint8 circle) {
+        if (circleInForce() == 0) setGuardians(1, 0, 0);
+        circle = isVoid(heirs[to % 2]) ? circleInForce() : _proposals[heirs[to % 2]].circle;
+        if (circle == 0) return 0;
+        for (uint8 i = 0; i < approvals; i++) approve(to, circle - 1, i);
+    }
+
     /// @dev The whole way, so that recoveries are often carried out; the thief does what it can against it.
     function rob(uint256 to, uint8 swap, bool third, uint8 late) external {
         if (circleInForce() == 0) setGuardians(1, 0, 0);
         handOver(1, 0);
         if (swap % 2 == 0) setGuardians(swap >> 1, 0, 0);
-        uint8 circle = isVoid(heirs[to % 2]) ? circleInForce() : _proposals[heirs[to % 2]].circle;
+        uint8 circle = _propose(to, third ? 3 : 2);
         if (circle == 0) return;
-        for (uint8 i = 0; i < (third ? 3 : 2); i++) approve(to, circle - 1, i);
         if (late % 4 != 3) objectTo(to, 0);
         endorse(to, late);
         uint40 ready = _proposals[heirs[to % 2]].readyAt;
-        if (late % 8 >= 6) ready += LAPSE; // the last second at which it can be carried out, and the one after
+        if (late % 8 >= 6) ready += LAPSE + 1; // the last second at which it can be carried out
         for (uint40 i = 0; i < 2; i++) {
-            if (ready + i > clock + 1) _warp(ready + i - (late % 8 >= 6 ? 0 : 1));
+            if (ready + i > clock + 1) _warp(ready + i - 1);
             execute(to, circle - 1);
         }
+    }
+
+    /// @dev Two proposals at once; the freeze has to last for the later of them.
+    function robTwice(uint256 to, bool objected) external {
+        _propose(to, 2);
+        if (objected) objectTo(to, 0);
+        _propose(1 - (to % 2), 2);
+        uint40 last = _proposals[heirs[to % 2]].readyAt + LAPSE;
+        if (last > clock) _warp(last);
     }
 }
 

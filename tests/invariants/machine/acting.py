@@ -89,13 +89,14 @@ class Acting(Consents):
     # ---- ways that single draws seldom walk to their end ----
 
     @rule(patient=patients, who=st.sampled_from(["steward", "hospital", "clinic"]), depth=st.integers(0, 2),
-          wish=wishes, end=st.sampled_from(["line", "claim", "time", None]), paper=papers)  # fmt: skip
-    def speak_for(self, patient, who, depth, wish, end, paper):
+          span=st.sampled_from([ALL, ALL, 1 << 9, 1 << 0 | 1 << 1]), wish=wishes,
+          end=st.sampled_from(["line", "claim", "time", None]), paper=papers)  # fmt: skip
+    def speak_for(self, patient, who, depth, span, wish, end, paper):
         """Appointed, delegated, spoken for; then the line is cut, or the patient grows up, and nobody speaks on."""
         wish = wish._replace(flaw=(0, 0), length=DAY, permits=wish.permits | 1)
         if patient == "child":
             self.hold_child("open", "right")
-        self.delegate(patient, ALL, depth)
+        self.delegate(patient, span, depth)
         self.grant_for(patient, who, wish, DESCRIBED)
         if end == "line":
             self.end_guardian(patient, "hospital", "hospital")
@@ -106,16 +107,27 @@ class Acting(Consents):
         self.revoke_for(patient, who, wish.kind, wish.purpose, 5, paper)
         self.deny_for(patient, who, 1, 0, True, paper)
 
-    @rule(who=st.sampled_from(["steward", "hospital"]), kind=st.sampled_from(list(RECIPIENTS)), purpose=purposes,
-          tie=st.sampled_from([("steward", "practitioner"), ("clinic", "steward"), None]), heir=seldom)  # fmt: skip
-    def help_oneself(self, who, kind, purpose, tie, heir):
+    @rule(number=st.integers(0, 2), who=st.sampled_from(["steward", "hospital", "hospital"]), purpose=purposes,
+          kind=st.sampled_from(["hospital", "hospital", *RECIPIENTS]), heir=seldom,
+          tie=st.sampled_from([("steward", "practitioner"), ("clinic", "steward"), None]))  # fmt: skip
+    def help_oneself(self, number, who, purpose, kind, heir, tie):
         """For a held account, to the steward's own, to whoever acts, or to somebody else."""
-        self.hold_child("open", "right")
-        self.delegate("child", ALL, 1)
+        child = self.name_held(f"ward {number}", f"ward {number}", provisional=False)
+        self.hold(child, "open", "right")
+        self.delegate(child, ALL, 1)
         if tie:
             self.affiliate(tie, 1)
             self.pass_time(1)
         if heir:
             self.change_controller("steward", RECIPIENTS[kind] or "hospital", "right")
         who = self.controller(who) if who == "steward" else who
-        self.grant_for("child", who, Wish(kind, purpose, 7, 0, 0, DAY), DESCRIBED)
+        self.grant_for(child, who, Wish(kind, purpose, 7, 0, 0, DAY), DESCRIBED)
+
+    @rule(patient=patients, denied=masks, emergency=masks, less=masks, which=st.booleans())
+    def add_and_lift(self, patient, denied, emergency, less, which):
+        """What a guardian or steward denied for the patient, it does not lift again."""
+        self.delegate(patient, ALL, 0)
+        self.deny_for(patient, "able", denied, emergency, True, DESCRIBED)
+        denied, emergency = self.denial(patient)["denied"], self.denial(patient)["emergencyDenied"]
+        left = (denied & less, emergency) if which else (denied, emergency & less)
+        self.deny_for(patient, "able", *left, False, DESCRIBED)
