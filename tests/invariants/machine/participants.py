@@ -128,9 +128,10 @@ class Participants(Control):
             self.affiliations[work] = (since, max(since, self.now))
         self.check_affiliated(house, who)
 
-    @rule(work=works, ahead=st.integers(0, 2), late=st.sampled_from([0, 1, 2, YEAR]))
+    @rule(work=works, ahead=st.integers(0, 3), late=st.sampled_from([0, 0, 2, YEAR]))
     def work_and_leave(self, work, ahead, late):
-        """Agreed on, and left before it began, at once, or when it was over; the same terms never count again."""
+        """Agreed on, and left before it began, later, or when it was over; the same terms never count again."""
+        self.end_affiliation(work, "right")
         self.affiliate(work, ahead)
         if late:
             self.pass_time(late)
