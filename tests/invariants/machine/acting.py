@@ -6,17 +6,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from careledger.codes import Purpose
+from tests.chainkit import NOTHING
 from tests.invariants.machine.base import NAMES, seldom
 from tests.invariants.machine.consents import RECIPIENTS, Consents, Wish, masks, wider, wishes
 from tests.invariants.machine.guardians import ALL, patients, purposes
 from tests.words import DAY, EVIDENCE, Capacity, Will
 
-actors = st.sampled_from([*["able"] * 8, "steward", "steward", "hospital", "hospital", "clinic", "stranger", "patient"])
-"""Who speaks: mostly somebody who may."""
+actors = st.sampled_from(
+    [*["able"] * 8, "self", "self", "steward", "steward", "hospital", "hospital", "clinic", "stranger"]
+)
+"""Who speaks: mostly somebody who may; the patient itself has doors of its own."""
 DESCRIBED = (Will.Paper, EVIDENCE)
-papers = st.sampled_from([*[(Will.Paper, EVIDENCE), (Will.Spoken, EVIDENCE), (Will.LegalAuthority, EVIDENCE)] * 3,
-                          (Will.Signature, EVIDENCE), (Will.Paper, "0x" + "00" * 32), (Will(0), EVIDENCE)])  # fmt: skip
+UNSAID = [(Will.Signature, EVIDENCE), (Will.Paper, NOTHING), (Will(0), EVIDENCE)]
+papers = st.sampled_from([*[DESCRIBED, (Will.Spoken, EVIDENCE), (Will.LegalAuthority, EVIDENCE)] * 3, *UNSAID])
 """How the patient's will was expressed, and the evidence."""
+TIES = [
+    *[("hospital", None)] * 3, *[("person", ("steward", "practitioner"))] * 3, *[("house", ("clinic", "steward"))] * 3,
+    ("steward", None), ("role", None), ("person", None), ("house", None),
+]  # fmt: skip
+"""Who gets something, and what it has to do with the steward of a held account."""
 OWN_PURPOSES = (Purpose.TREAT, Purpose.HPAYMT, Purpose.COVERAGE)
 """What a steward may grant to itself and its own for."""
 
@@ -27,7 +35,7 @@ class Acting(Consents):
     def speaker(self, patient: str, who: str, purpose: int) -> str:
         """Who speaks: whoever was drawn, or the first who may."""
         if who != "able":
-            return who
+            return self.who(patient, "right") if who == "self" else who
         return next((name for name in NAMES if self.capacity_for(patient, name, purpose) > Capacity.Self), "steward")
 
     def may_act(self, patient: str, who: str, purpose: int, paper: tuple[int, str]) -> bool:
@@ -108,11 +116,12 @@ class Acting(Consents):
         self.revoke_for(patient, who, wish.kind, wish.purpose, 5, paper)
         self.deny_for(patient, who, 1, 0, True, paper)
 
-    @rule(number=st.integers(0, 2), who=st.sampled_from(["steward", "hospital", "hospital"]), purpose=purposes,
-          kind=st.sampled_from(["hospital", "hospital", *RECIPIENTS]), heir=seldom,
-          tie=st.sampled_from([("steward", "practitioner"), ("clinic", "steward"), None]))  # fmt: skip
-    def help_oneself(self, number, who, purpose, kind, heir, tie):
+    @rule(number=st.integers(0, 2), who=st.sampled_from(["steward", "hospital"]), purpose=purposes,
+          to=st.sampled_from(TIES), heir=seldom)  # fmt: skip
+    def help_oneself(self, number, who, purpose, to, heir):
         """For a held account, to the steward's own, to whoever acts, or to somebody else."""
+        kind, tie = to
+        self.reinstate("steward")
         child = self.name_held(f"ward {number}", f"ward {number}", provisional=False)
         self.hold(child, "open", "right")
         self.delegate(child, ALL, 1)
@@ -124,11 +133,13 @@ class Acting(Consents):
         who = self.controller(who) if who == "steward" else who
         self.grant_for(child, who, Wish(kind, purpose, 7, 0, 0, DAY), DESCRIBED)
 
-    @rule(patient=patients, denied=masks, emergency=masks, less=masks, which=st.booleans())
-    def add_and_lift(self, patient, denied, emergency, less, which):
-        """What a guardian or steward denied for the patient, it does not lift again."""
+    @rule(patient=patients, denied=masks, emergency=masks, less=masks, which=st.booleans(),
+          unsaid=st.sampled_from(UNSAID))  # fmt: skip
+    def add_and_lift(self, patient, denied, emergency, less, which, unsaid):
+        """What was denied for the patient is not lifted for it; nor is anything said on no will or evidence."""
         self.delegate(patient, ALL, 0)
         self.deny_for(patient, "able", denied, emergency, True, DESCRIBED)
+        self.deny_for(patient, "able", denied, emergency, True, unsaid)
         denied, emergency = self.denial(patient)["denied"], self.denial(patient)["emergencyDenied"]
         left = (denied & less, emergency) if which else (denied, emergency & less)
         self.deny_for(patient, "able", *left, False, DESCRIBED)

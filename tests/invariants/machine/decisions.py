@@ -11,7 +11,7 @@ from careledger.codes import Purpose
 from tests.chainkit import NOTHING, START, ZERO
 from tests.invariants.machine.acting import DESCRIBED, Acting
 from tests.invariants.machine.base import wards
-from tests.invariants.machine.consents import AUTHOR, Wish, limits, masks, wishes
+from tests.invariants.machine.consents import AUTHOR, LIMITS, Wish, masks, wishes
 from tests.invariants.machine.emergencies import WHO, WINDOW, Emergencies
 from tests.invariants.machine.guardians import PURPOSES, patients
 from tests.words import (
@@ -256,16 +256,23 @@ class Decisions(Acting, Emergencies):
 
     # ---- ways that single draws seldom walk to their end ----
 
-    @rule(patient=st.sampled_from(["patient", "child"]), opened=limits, question=st.sampled_from(QUESTIONS))
+    @rule(
+        patient=st.sampled_from(["patient", "child"]),
+        opened=st.sampled_from(LIMITS),
+        question=st.sampled_from(QUESTIONS),
+    )
     def limit_and_ask(self, patient, opened, question):
         """A limited directive to a house, asked for with its limits opened, left closed, and made wider."""
+        self.reinstate("clinic", WHO)
         wish = Wish("house", Purpose.TREAT, 7, 0, 0, YEAR, opened)
         if self.capacity_of(patient, "steward") == Capacity.Steward:
             self.grant_for(patient, "steward", wish, DESCRIBED)
         else:
             self.grant(patient, "right", wish)
-        for shown in ("right", "none", "wider"):
-            self.decide(patient, "practitioner", "house", Purpose.TREAT, 1, None, shown, question)
+        for each in QUESTIONS:
+            self.decide(patient, "practitioner", "house", Purpose.TREAT, 2, None, "right", each)
+        for shown in ("none", "wider"):
+            self.decide(patient, "practitioner", "house", Purpose.TREAT, 2, None, shown, question)
 
     @rule(patient=wards, kind=st.sampled_from(["house", "role"]), denied=masks, told=masks, asked=classes)
     def break_and_ask(self, patient, kind, denied, told, asked):
@@ -283,6 +290,7 @@ class Decisions(Acting, Emergencies):
     def grant_and_ask(self, patient, wish, of, policed, asked, state):
         """A directive beside a base policy, asked about while it holds, before, after, and when it was taken back."""
         start = 5 if state == "before" else 0
+        self.reinstate("clinic", WHO)
         wish = wish._replace(flaw=(0, 0), start=start, length=DAY)
         self.policy("clinic", "right", wish.purpose, of, policed, 1 << Role.Practitioner | 1 << Role.Provider)
         self.grant(patient, "right", wish)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from tests.invariants.machine.base import ADMITTED_UNTIL, Rows, senders, wards
-from tests.invariants.machine.participants import ROLES, Participants, houses
+from tests.invariants.machine.participants import Participants, houses
 from tests.words import DAY, EVIDENCE, SWISS, Role
 
 WINDOW, REVIEW, SUSPENSION = 8 * 3600, 72 * 3600, 90 * DAY
@@ -119,13 +119,7 @@ class Emergencies(Participants):
 
     def open_ready(self, patient: str, house: str, wait: bool) -> int:
         """Open one, after seeing to what stands in the way; returns its number, or zero."""
-        for who in (WHO, house):
-            if self.credentials[who, ROLES[who]]["status"] == 2:
-                self.credential_status(who, 1, True)
-            elif not self.active(who, ROLES[who]):
-                self.issue_again(who, 1)
-        if not self.affiliated(house, WHO):
-            self.affiliate((house, WHO), 1)
+        self.reinstate(house, WHO)
         if self.officers.get(house) != "officer":
             self.name_officer(house, "officer", "right")
         self.pass_time(SUSPENSION if wait and self.now < self.suspended.get(WHO, 0) else WINDOW)

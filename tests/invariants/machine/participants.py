@@ -59,6 +59,19 @@ class Participants(Control):
             if status == 3:
                 c["from"] = max(c["from"], self.now)
         self.check_active(who)
+        for name in self.held if who == "steward" else ():
+            self.check_capacity(name)
+
+    def reinstate(self, *names: str) -> None:
+        """See to it that some are accredited and work together, as far as the rules let them."""
+        for who in names:
+            if self.credentials[who, ROLES[who]]["status"] == 2:
+                self.credential_status(who, 1, True)
+            elif not self.active(who, ROLES[who]):
+                self.issue_again(who, 1)
+        if len(names) == 2 and not self.affiliated(*names):
+            self.affiliate(names, 1)
+        self.pass_time(1)
 
     @rule(who=doctors, ahead=st.integers(-1, 2))
     def revoke_and_issue(self, who, ahead):
