@@ -63,9 +63,9 @@ class _Code(IntEnum):
         for member in cls:
             if _plain(member.name) == wanted:
                 return member
-        words = [member.word for member in cls]
+        words = [member.word for member in cls if member.name != "NONE"]
         raise InputError(
-            f"{text[:60]!r} is not a {cls.__name__}",
+            f"{text[:60]!r} is no {cls.__name__}",
             fix=did_you_mean(text, words, otherwise=f"Use one of: {', '.join(words)}."),
         )
 

@@ -1,4 +1,4 @@
-"""``careledger emergencies``: what a privacy officer has to review, and the review."""
+"""``careledger emergencies``: the glass is broken, reviewed by the house, and judged last by its accreditor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from careledger.cli.frame import Frame, verb
 from careledger.cli.parameters import address_of, bytes32_of, code_of
 from careledger.cli.views import minute
-from careledger.codes import Verdict
+from careledger.codes import EmergencyReason, Verdict
 from careledger.errors import InputError, Misuse, NotFound
 from careledger.text import shown
 from careledger.values import Address, Bytes32, PartyRef
@@ -21,7 +21,7 @@ _MOST_EVIDENCE: Final = 64 << 20
 
 @app.callback()
 def main() -> None:
-    """Breaking the glass: who did, what was read under it, and what is still to be reviewed."""
+    """Breaking the glass: open an emergency, see what was read under it, review it, judge it last."""
 
 
 def _address(name: str, help: str) -> Any:
@@ -31,9 +31,90 @@ def _address(name: str, help: str) -> Any:
 _Organisation = Annotated[
     Address, typer.Argument(parser=address_of, metavar="ORGANISATION", help="Whose.", show_default=False)
 ]
+_Verdict = Annotated[
+    Any, typer.Option("--verdict", parser=code_of(Verdict), metavar="VERDICT", help="justified or unjustified.")
+]
+_Evidence = Annotated[
+    Path | None,
+    typer.Option("--evidence", help="What was examined; only a salted commitment goes on chain.", metavar="FILE"),
+]
 _Emergency = Annotated[
     Bytes32, typer.Argument(parser=bytes32_of, metavar="EMERGENCY", help="Its id.", show_default=False)
 ]
+
+
+@verb(app, "name-officer", write=True)
+def name_officer(
+    frame: Frame,
+    officer: Annotated[Address, typer.Argument(parser=address_of, metavar="OFFICER", help="Who reviews from now on.")],
+) -> None:
+    """Name who reviews the emergencies of the profile's house; without one nobody opens any for it.
+
+    Example: careledger emergencies name-officer 0xD… --as clinic
+    """
+    options = frame.write_options()
+    with frame.client(signs=True) as care:
+        house = PartyRef("organisation", care.me)
+        frame.receipt(care.emergencies.name_privacy_officer(house, officer=PartyRef("person", officer), **options))
+
+
+@verb(app, "open", write=True)
+def open_(
+    frame: Frame,
+    patient: Annotated[Address, typer.Argument(parser=address_of, metavar="PATIENT", help="Whose records.")],
+    organisation: Annotated[
+        Address, typer.Option(parser=address_of, metavar="ADDRESS", help="For whom it is opened.", show_default=False)
+    ],
+    jurisdiction: Annotated[
+        int, typer.Option(help="Where both are accredited: 756000 is Switzerland.", min=1, show_default=False)
+    ],
+    reason: Annotated[Any, typer.Option("--reason", parser=code_of(EmergencyReason), metavar="REASON", help="Why.")],
+) -> None:
+    """Open emergency access to a patient's records for eight hours, as the practitioner; prints its id.
+
+    It is public, cannot be closed early, and is reviewed. What the patient closed in emergencies too stays closed.
+
+    Example: careledger emergencies open 0x5a… --organisation 0xB… --jurisdiction 756000
+    --reason unconscious --as dr-roe
+    """
+    options = frame.write_options()
+    frame.confirm("Break the glass? It is public under your name, and your privacy officer reviews it.")
+    with frame.client(signs=True) as care:
+        frame.receipt(
+            care.emergencies.open(
+                PartyRef("person", patient), practitioner=PartyRef("person", care.me),
+                organisation=PartyRef("organisation", organisation), jurisdiction=jurisdiction, reason=reason,
+                **options,
+            )
+        )  # fmt: skip
+
+
+@verb(app, "list", chain=True)
+def list_(
+    frame: Frame,
+    organisation: Annotated[Address | None, _address("--organisation", "Those opened for this house.")] = None,
+    patient: Annotated[Address | None, _address("--patient", "Those opened for this account.")] = None,
+) -> None:
+    """List emergencies, each as it stands: of a house, or about an account of one's own.
+
+    Example: careledger emergencies list --patient 0x5a…
+    """
+    with frame.client() as care:
+        found = care.emergencies.list(
+            organisation=PartyRef("organisation", organisation) if organisation else None,
+            patient=PartyRef("person", patient) if patient else None,
+        )
+    if frame.json:
+        frame.answer(found)
+        return
+    rows = [
+        {
+            "emergency": item.id, "opened": minute(item.opened_at), "practitioner": item.practitioner.address,
+            "patient": item.patient.address, "reason": item.reason.word, "verdict": item.verdict.word,
+            "appealed": "yes" if item.appealed else "no",
+        } for item in found
+    ]  # fmt: skip
+    frame.table(rows, columns=("emergency", "opened", "practitioner", "patient", "reason", "verdict", "appealed"))
 
 
 @verb(app, "worklist", chain=True)
@@ -82,26 +163,41 @@ def worklist(
 def review(
     frame: Frame,
     emergency: _Emergency,
-    verdict: Annotated[
-        Any, typer.Option("--verdict", parser=code_of(Verdict), metavar="VERDICT", help="justified or unjustified.")
-    ] = None,
-    evidence: Annotated[
-        Path | None,
-        typer.Option("--evidence", help="What was examined; only a salted commitment goes on chain.", metavar="FILE"),
-    ] = None,
+    verdict: _Verdict = None,
+    evidence: _Evidence = None,
 ) -> None:
     """Judge an emergency, as the organisation's privacy officer; prints the verdict.
 
     Example: careledger emergencies review 0x7c… --verdict justified --evidence review.pdf --as officer
     """
+    options, seen = _judged(frame, verdict, evidence)
+    with frame.client(signs=True) as care:
+        found = care.emergencies.find(emergency)
+        frame.receipt(care.emergencies.review(found, verdict=verdict, evidence=seen, **options))
+
+
+@verb(app, "settle", write=True)
+def settle(frame: Frame, emergency: _Emergency, verdict: _Verdict = None, evidence: _Evidence = None) -> None:
+    """Have the last word on an emergency judged or overdue, as the accreditor of the organisation; once.
+
+    What is overturned suspends the practitioner no longer; suspensions that other emergencies brought stand.
+
+    Example: careledger emergencies settle 0x7c… --verdict justified --evidence appeal.pdf --as accreditor
+    """
+    options, seen = _judged(frame, verdict, evidence)
+    with frame.client(signs=True) as care:
+        found = care.emergencies.find(emergency)
+        frame.receipt(care.emergencies.settle_appeal(found, verdict=verdict, evidence=seen, **options))
+
+
+def _judged(frame: Frame, verdict: Any, evidence: Path | None) -> tuple[dict[str, Any], bytes]:
+    """Return the options of the write and what was examined, after asking where it suspends somebody."""
     if verdict not in (Verdict.JUSTIFIED, Verdict.UNJUSTIFIED):
         raise Misuse("a review ends with a verdict", fix="Add --verdict justified or --verdict unjustified.")
     options, seen = frame.write_options(), _evidence(evidence)
     if verdict is Verdict.UNJUSTIFIED:
         frame.confirm("Find it unjustified? The practitioner opens no emergency for 90 days.")
-    with frame.client(signs=True) as care:
-        found = care.emergencies.find(emergency)
-        frame.receipt(care.emergencies.review(found, verdict=verdict, evidence=seen, **options))
+    return options, seen
 
 
 def _evidence(file: Path | None) -> bytes:
@@ -126,3 +222,24 @@ def mark_overdue(frame: Frame, emergency: _Emergency) -> None:
     with frame.client(signs=True) as care:
         found = care.emergencies.find(emergency)
         frame.receipt(care.emergencies.mark_overdue(found, **options))
+
+
+@verb(app, "conduct", chain=True)
+def conduct(
+    frame: Frame,
+    practitioner: Annotated[Address, typer.Argument(parser=address_of, metavar="PRACTITIONER", help="Whose.")],
+) -> None:
+    """Show what the verdicts on a practitioner's emergencies come to; exit code 3 while it is suspended.
+
+    Example: careledger emergencies conduct 0xD…
+    """
+    with frame.client() as care:
+        found = care.emergencies.conduct(PartyRef("person", practitioner))
+    lines = {
+        "unjustified": found.unjustified,
+        "suspended": "yes" if found.suspended else "no",
+        "suspensions end": ", ".join(minute(end) for end in found.suspensions) or "none stands",
+    }
+    frame.answer(found if frame.json else lines)
+    if found.suspended:
+        frame.no()

@@ -13,7 +13,7 @@ from careledger.resources.access_entries import AccessEntry
 from careledger.resources.base import Resource, address_of
 from careledger.values import ZERO_ADDRESS, Address, Bytes32, PartyRef, Prepared, Receipt, Wait, bytes32, plain
 
-__all__ = ["Emergencies", "Emergency", "EmergencyDesk", "WorkItem"]
+__all__ = ["Conduct", "Emergencies", "Emergency", "EmergencyDesk", "WorkItem"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,20 @@ class EmergencyDesk:
     officer: Address | None
     overdue: int
     """Reviews missed; above zero no emergency is opened there."""
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """What the verdicts on a practitioner's emergencies come to."""
+
+    unjustified: int
+    """Emergencies found unjustified and not overturned on appeal."""
+    suspended_until: int
+    """First second at which the practitioner may open one again, which may be past; 0 where no verdict stands."""
+    suspensions: tuple[int, ...]
+    """When each suspension that stands ends, served ones too, oldest verdict first."""
+    suspended: bool
+    """Whether that time is still to come."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +174,14 @@ class Emergencies(Resource):
         found = self._read("deskOf", address_of(organisation), about_patient=False)
         officer = Address(found["privacyOfficer"])
         return EmergencyDesk(None if officer == ZERO_ADDRESS else officer, int(found["overdue"]))
+
+    def conduct(self, practitioner: PartyRef) -> Conduct:
+        """Return what the verdicts on a practitioner's emergencies come to: how many, and whether it is suspended."""
+        who = address_of(practitioner)
+        found = self._read("conductOf", who, about_patient=False)
+        ends = self._read("suspensionsOf", who, about_patient=False)
+        until = int(found["suspendedUntil"])
+        return Conduct(int(found["unjustified"]), until, tuple(int(end) for end in ends if end), until > self.now())
 
     def find(self, emergency_id: Bytes32 | str) -> Emergency:
         """Return an emergency by its id, from the index.

@@ -13,6 +13,7 @@ accounting
   somebody else's request ends with 3                           → test_accounting__of_a_stranger__exit_3
 emergencies
   listed, reviewed, gone                                        → test_H10_worklist__reviewed__gone
+  found unjustified, overturned by the accreditor               → test_H10_verdict__suspends__and_is_overturned
 what cannot be read is said in a sentence                       → test_files__of_something_else__exit_1_and_a_way_out
 """
 
@@ -24,11 +25,9 @@ from pathlib import Path
 
 import pytest
 
-from careledger import CareLedger, EmergencyReason, PartyRef
 from careledger.chain.anvil import find_anvil
 from careledger.chain.rpc import Rpc
 from careledger.privacy.openers import new_seed, save_keystore
-from careledger.profiles import load
 from careledger.redact import Secret
 from tests.cli.conftest import Result
 from tests.cli.kept import Kept, keep
@@ -91,6 +90,11 @@ class House:
         asked, answer = self.request(record, name), self.file(f"{name}-answer.json")
         self.cli("custodian", "answer", asked, "--as", "hospital", "--out", answer)
         return self.cli("records", "receive", answer, "--request", asked, "--as", "dr-roe", "--json")
+
+    def break_glass(self, reason: str = "unconscious") -> str:
+        """Have the doctor open an emergency for the clinic; return its id."""
+        what = ("--organisation", self.clinic, "--jurisdiction", SWITZERLAND, "--reason", reason)
+        return self.yes("emergencies", "open", self.ana, *what, "--as", "dr-roe", "--yes").out.strip()
 
     def pass_time(self, seconds: int) -> None:
         Rpc(self.rpc).request("evm_increaseTime", [seconds])
@@ -261,26 +265,44 @@ def test_H10_worklist__reviewed__gone(house: House) -> None:
     for row in left.json:
         house.yes("emergencies", "review", row["emergency"]["id"], *done)
     assert house.yes("emergencies", "worklist", house.clinic).out == ""
-    doctor = load("dr-roe", Path())
-    with CareLedger.connect(house.rpc, suite=house.suite, signer=doctor.signer(), home="h") as care:
-        made = care.emergencies.open(
-            PartyRef("person", house.ana),
-            practitioner=PartyRef("person", care.me),
-            jurisdiction=756_000,
-            organisation=PartyRef("organisation", house.clinic),
-            reason=EmergencyReason.UNCONSCIOUS,
-        ).value  # type: ignore[union-attr]
+    made = house.break_glass()
     found = house.yes("emergencies", "worklist", house.clinic, "--json").json
-    assert [(row["emergency"]["id"], row["standing"], row["accesses"]) for row in found] == [(made.id, "open", [])]
-    review = ["emergencies", "review", made.id, "--as", "privacy-officer"]
+    assert [(row["emergency"]["id"], row["standing"], row["accesses"]) for row in found] == [(made, "open", [])]
+    review = ["emergencies", "review", made, "--as", "privacy-officer"]
     assert house.cli(*review, "--evidence", str(evidence)).code == 2
     assert house.cli(*review, "--verdict", "justified").code == 2
-    early = house.cli("emergencies", "mark-overdue", made.id, "--as", "relayer")
+    early = house.cli("emergencies", "mark-overdue", made, "--as", "relayer")
     assert early.code == 1 and "Try:" in early.err
     with_log = ("emergencies", "worklist", house.clinic, "--log", house.hospital, "--as", "hospital")
-    assert made.id in house.yes(*with_log).out
-    house.yes("emergencies", "review", made.id, *done)
+    assert made in house.yes(*with_log).out
+    house.yes("emergencies", "review", made, *done)
     assert house.yes(*with_log).out == ""
+
+
+def test_H10_verdict__suspends__and_is_overturned(house: House) -> None:
+    evidence = house.files / "review.txt"
+    evidence.write_text("seen")
+    officer, doctor = (
+        house.yes("whoami", "--as", name, "--json").json["account"] for name in ("privacy-officer", "dr-roe")
+    )
+    house.yes("emergencies", "name-officer", officer, "--as", "clinic")
+    assert house.cli("emergencies", "open", house.ana, "--as", "dr-roe").code == 2
+    house.pass_time(9 * 3600)
+    made = house.break_glass("threat-to-life")
+    judged = ("--evidence", str(evidence), "--yes", "--verdict")
+    house.yes("emergencies", "review", made, *judged, "unjustified", "--as", "privacy-officer")
+    suspended = house.cli("emergencies", "conduct", doctor)
+    assert suspended.code == 3 and "unjustified" in suspended.out
+    blocked = house.cli("emergencies", "conduct", doctor, "--json").json
+    assert (blocked["unjustified"], blocked["suspended"], len(blocked["suspensions"])) == (1, True, 1)
+    assert blocked["suspensions"] == [blocked["suspended_until"]]
+    assert house.cli("emergencies", "settle", made, *judged, "justified", "--as", "privacy-officer").code == 1
+    house.yes("emergencies", "settle", made, *judged, "justified", "--as", "medical-board")
+    assert house.yes("emergencies", "conduct", doctor, "--json").json["suspensions"] == []
+    for where in (("--patient", house.ana), ("--organisation", house.clinic)):
+        listed = {row["id"]: row for row in house.yes("emergencies", "list", *where, "--json").json}
+        assert (listed[made]["verdict"], listed[made]["appealed"]) == ("JUSTIFIED", True)
+    assert made in house.yes("emergencies", "list", "--patient", house.ana).out
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": "careledger-access-request-v1"}'])

@@ -315,7 +315,7 @@ def test_consents__as_the_profile_itself__patient_without_ether_is_told(cli: Cli
         ("decide --patient ana.eth --actor ANA --purpose TREAT --class labs", "names are not looked up"),
         ("decide --patient LOWER --actor ANA --purpose TREAT --class labs", "carries no checksum"),
         ("decide --patient ANA --actor ANA --purpose TREAT --class labs --as-role provider", "--jurisdiction"),
-        ("decide --patient ANA --actor ANA --purpose TREAT --class labs --as-role doctr", "is not a Role"),
+        ("decide --patient ANA --actor ANA --purpose TREAT --class labs --as-role doctr", "is no Role"),
         ("show --patient ANA --purpose TREAT", "exactly one recipient"),
         ("show --patient ANA --purpose TREAT --to ANA --to-organisation ANA", "exactly one recipient"),
         ("grant --as relayer", "one thing to grant"),
