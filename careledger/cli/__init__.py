@@ -33,7 +33,7 @@ NOUNS: tuple[Noun, ...] = (
     Noun("consents", "careledger.cli.consents", "Directives: grant, revoke, decide, show, list."),
     Noun("records", "careledger.cli.records", "Seal, open, share and shred records; ask custodians, check them."),
     Noun("custodian", "careledger.cli.custodian", "Answer requests for records; log, anchor, prove, account."),
-    Noun("emergencies", "careledger.cli.emergencies", "What a privacy officer has to review, and the review."),
+    Noun("emergencies", "careledger.cli.emergencies", "Break the glass, review it, judge it last."),
     Noun("fhir", "careledger.cli.fhir", "Look into FHIR files."),
     Noun("keys", "careledger.cli.keys", "Keystores: create, import, list, show."),
     Noun("profile", "careledger.cli.profile", "As whom commands act: create, list, show, use."),

@@ -11,7 +11,7 @@ import typer
 from careledger.cli import consent_documents as documents
 from careledger.cli import policies
 from careledger.cli.frame import Frame, verb
-from careledger.cli.parameters import address_of, code_of
+from careledger.cli.parameters import Evidence, OnWill, address_of, code_of, stated
 from careledger.cli.terms import read_signed, read_terms, recipient, write_signed, write_terms
 from careledger.cli.views import directive_row
 from careledger.codes import ConsentReason, DataClass, Purpose, Role
@@ -244,8 +244,12 @@ def grant(
             "--within-days", help="With --signed: at a moment drawn from so many days; see tx carry.", min=1, max=30
         ),
     ] = None,
+    will: OnWill = None,
+    evidence: Evidence = None,
 ) -> None:
     """Put on the chain what a patient agreed to: as the patient itself, or by its signature with --signed.
+
+    As its steward or guardian, drafted terms with --will and --evidence.
 
     Example: careledger consents grant --signed signed.json --as relayer
     """
@@ -253,8 +257,13 @@ def grant(
         raise Misuse("there is one thing to grant", fix="Give drafted terms, or --signed FILE.")
     if within_days is not None and signed is None:
         raise Misuse("only what is signed can wait", fix="Add --signed FILE, or leave out --within-days.")
-    options = frame.write_options()
-    with frame.client(signs=True) as care:
+    on, options = stated(will, evidence), frame.write_options()
+    if on and terms is None:
+        raise Misuse("a signature needs no other will", fix="Leave out --will, or give drafted terms.")
+    with frame.client(signs=True, opens=bool(on)) as care:
+        if on:
+            frame.receipt(care.consents.grant_for(read_terms(care, _file(terms), kind="grant"), **on, **options))
+            return
         agreed = read_terms(care, terms, kind="grant") if terms else read_signed(care, _file(signed), kind="grant")
         if within_days is None or frame.dry_run:
             frame.receipt(care.consents.grant(agreed, **options))
@@ -276,13 +285,15 @@ def revoke(
     reason: _Reason = "patient-request",
     signed: _Signed = None,
     draft: _Draft = False,
+    will: OnWill = None,
+    evidence: Evidence = None,
 ) -> None:
-    """End a directive: as the patient itself, or by its signature with --signed.
+    """End a directive: as the patient itself, by its signature with --signed, or for it with --will and --evidence.
 
     Example: careledger consents revoke --to 0xB… --purpose TREAT --as ana --key revoke/1
     """
     if signed is not None:
-        _alone(draft, patient, purpose, to, to_organisation, to_role)
+        _alone(draft, patient, purpose, to, to_organisation, to_role, will, evidence)
         options = frame.write_options()
         with frame.client(signs=True) as care:
             frame.receipt(care.consents.revoke_signed(read_signed(care, signed, kind="revoke"), **options))
@@ -290,13 +301,15 @@ def revoke(
     if purpose is None:
         raise Misuse("it is not said which directive", fix="Add --purpose, and to whom; or --signed FILE.")
     whom, why = recipient(to, to_organisation, to_role, jurisdiction), code_of(ConsentReason)(reason)
-    with frame.client(signs=not (draft and patient)) as care:
+    on = _for_somebody(will, evidence, patient, draft)
+    with frame.client(signs=not (draft and patient), opens=bool(on)) as care:
         who = PartyRef("person", patient or care.me)
         care.consents.get(who, to=whom, purpose=purpose)
         if draft:
             write_terms(care.consents.draft_revocation(who, to=whom, purpose=purpose, reason=why), None)
             return
-        frame.receipt(care.consents.revoke(who, to=whom, purpose=purpose, reason=why, **frame.write_options()))
+        act = care.consents.revoke_for if on else care.consents.revoke
+        frame.receipt(act(who, to=whom, purpose=purpose, reason=why, **on, **frame.write_options()))
 
 
 @verb(app, "deny", write=True)
@@ -311,33 +324,42 @@ def deny(
     patient: Annotated[Address | None, _address("--patient", "The pseudonym; the profile's account without.")] = None,
     signed: _Signed = None,
     draft: _Draft = False,
+    will: OnWill = None,
+    evidence: Evidence = None,
 ) -> None:
     """Deny classes to everybody, replacing what was denied so before; it has no end.
+
+    As steward or guardian, with --will and --evidence, classes are added and none is lifted.
 
     Example: careledger consents deny --class mental-health --class hiv --as ana
     """
     denied = {"classes": classes or (), "even_in_emergency": even_in_emergency or ()}
     if signed is not None:
-        _alone(draft, patient, nothing, classes, even_in_emergency)
+        _alone(draft, patient, nothing, classes, even_in_emergency, will, evidence)
         options = frame.write_options()
         with frame.client(signs=True) as care:
-            _done(frame, care.consents.deny_signed(read_signed(care, signed, kind="deny"), **options))
+            frame.done(care.consents.deny_signed(read_signed(care, signed, kind="deny"), **options))
         return
     if bool(classes or even_in_emergency) == nothing:
         raise Misuse("it is not said what is denied", fix="Give --class or --even-in-emergency, or --nothing.")
-    with frame.client(signs=not (draft and patient)) as care:
+    on = _for_somebody(will, evidence, patient, draft)
+    if on and nothing:
+        raise Misuse("only the patient lifts a standing denial", fix="Leave out --will, as the patient.")
+    with frame.client(signs=not (draft and patient), opens=bool(on)) as care:
         who = PartyRef("person", patient or care.me)
         if draft:
             write_terms(care.consents.draft_denial(who, **denied), None)
             return
-        _done(frame, care.consents.deny(who, **denied, **frame.write_options()))
+        act = care.consents.deny_for if on else care.consents.deny
+        frame.done(act(who, **denied, **on, **frame.write_options()))
 
 
-def _done(frame: Frame, receipt: Any) -> None:
-    """Answer a write that makes nothing with an id of its own: its transaction is what names it."""
-    from careledger.values import Receipt
-
-    frame.receipt(receipt.with_value(receipt.tx) if isinstance(receipt, Receipt) else receipt)
+def _for_somebody(will: Any, evidence: Path | None, patient: Address | None, draft: bool) -> dict[str, Any]:
+    """Return on what will somebody else's act is done; nothing where it is one's own."""
+    on = stated(will, evidence)
+    if on and (patient is None or draft):
+        raise Misuse("an act for somebody names the patient and is sent at once", fix="Add --patient; no --draft.")
+    return on
 
 
 def _alone(*others: Any, what: str = "a signed file", option: str = "--signed") -> None:

@@ -55,7 +55,7 @@ def name_officer(
     options = frame.write_options()
     with frame.client(signs=True) as care:
         house = PartyRef("organisation", care.me)
-        frame.receipt(care.emergencies.name_privacy_officer(house, officer=PartyRef("person", officer), **options))
+        frame.done(care.emergencies.name_privacy_officer(house, officer=PartyRef("person", officer), **options))
 
 
 @verb(app, "open", write=True)

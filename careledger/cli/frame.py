@@ -264,6 +264,12 @@ class Frame:
             value = plain(receipt.value)
             output.lines([value["id"] if isinstance(value, dict) and "id" in value else _flat(value)])
 
+    def done(self, receipt: Any) -> None:
+        """Answer a write that makes nothing with an id of its own: its transaction is what names it."""
+        from careledger.values import Receipt
+
+        self.receipt(receipt.with_value(receipt.tx) if isinstance(receipt, Receipt) else receipt)
+
     def decision(self, decision: Any) -> None:
         """Answer a question: what and why; a no ends the program with 3."""
         from careledger.values import plain

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from careledger.cli.frame import Frame, verb
-from careledger.cli.papers import read_bytes
-from careledger.cli.parameters import address_of, code_of
+from careledger.cli.papers import parcels_out
+from careledger.cli.parameters import Evidence, OnWill, address_of, code_of, stated
 from careledger.cli.views import minute
-from careledger.codes import Will
+from careledger.codes import Purpose
 from careledger.errors import Misuse
 from careledger.text import shown
 from careledger.values import Address, PartyRef
@@ -30,6 +30,10 @@ _Patient = Annotated[
 ]
 _Guardian = Annotated[
     Address, typer.Argument(parser=address_of, metavar="GUARDIAN", help="The guardian.", show_default=False)
+]
+_Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Sign a parcel into this folder and send nothing.", metavar="FOLDER"),
 ]
 
 
@@ -74,32 +78,84 @@ def expiring(
     frame.table(rows, columns=("patient", "guardian", "may", "until", "renewed by", "why not"))
 
 
+@verb(app, "appoint", write=True)
+def appoint(
+    frame: Frame,
+    patient: _Patient,
+    guardian: _Guardian,
+    purposes: Annotated[
+        list[Any], typer.Option("--purpose", parser=code_of(Purpose), metavar="CODE", help="For what; repeatable.")
+    ],
+    will: OnWill = None,
+    evidence: Evidence = None,
+    days: Annotated[int, typer.Option(help="For how long at most.", min=1, max=366)] = 365,
+    depth: Annotated[int, typer.Option(help="How many delegations it may make below it.", min=0, max=2)] = 0,
+    out: _Out = None,
+) -> None:
+    """Appoint who may act for a patient: as the patient itself, its steward, or a guardian that delegates.
+
+    Without ether the patient signs a parcel with --out, for a relayer to carry: careledger participants carry.
+
+    Example: careledger guardians appoint 0xA… 0xB… --purpose TREAT --purpose PATRQT --as ana
+    """
+    on, options = stated(will, evidence), frame.write_options()
+    if on and out is not None:
+        raise Misuse("what is done on a will is sent by whoever states it", fix="Leave out --out.")
+    with frame.client(signs=True, opens=bool(on)) as care:
+        terms = care.guardians.draft(
+            patient=PartyRef("person", patient), guardian=PartyRef("person", guardian), purposes=purposes,
+            for_days=days, depth=depth,
+        )  # fmt: skip
+        if on:
+            frame.done(care.guardians.appoint_for(terms, **on, **options))
+        elif out is None:
+            frame.done(care.guardians.appoint(terms, **options))
+        else:
+            from careledger.recovery import Parcel
+
+            signed = terms.signed_by(care.signer)
+            packed = Parcel.call(
+                care, "GuardianRegistry", "appointGuardianSigned", terms.call, terms.typed.message["deadline"],
+                signed.signature, not_before=care.guardians.now(),
+            )  # fmt: skip
+            _packed(frame, packed, out)
+
+
+@verb(app, "end", write=True)
+def end(frame: Frame, patient: _Patient, guardian: _Guardian, out: _Out = None) -> None:
+    """End a guardianship and all that was delegated below it: as the patient, its steward, the parent or the guardian.
+
+    Example: careledger guardians end 0xA… 0xB… --as ana
+    """
+    options = frame.write_options()
+    who = {"patient": PartyRef("person", patient), "guardian": PartyRef("person", guardian)}
+    with frame.client(signs=True) as care:
+        if out is None:
+            frame.done(care.guardians.end(**who, **options))
+            return
+        from careledger.recovery import Parcel
+
+        request = care.forwarding.draft(care.guardians.end(**who, dry_run=True), by=PartyRef("person", care.me))
+        _packed(frame, Parcel.forward(care, request.signed_by(care.signer), not_before=care.guardians.now()), out)
+
+
 @verb(app, "renew", write=True)
 def renew(
     frame: Frame,
     patient: _Patient,
     guardian: _Guardian,
-    will: Annotated[
-        Any, typer.Option("--will", parser=code_of(Will), metavar="WILL", help="As steward or delegating guardian.")
-    ] = None,
-    evidence: Annotated[Path | None, typer.Option(help="What stands behind it, with --will.", metavar="FILE")] = None,
+    will: OnWill = None,
+    evidence: Evidence = None,
     days: Annotated[int, typer.Option(help="For how long at most.", min=1, max=366)] = 366,
 ) -> None:
     """Renew a guardianship: same purposes, another year at most, never past the majority that was stated.
 
     Example: careledger guardians renew 0xA… 0xB… --will legal-authority --evidence order.pdf --as hospital
     """
-    if (will is None) != (evidence is None):
-        raise Misuse("a will has its evidence", fix="Give --will and --evidence, or neither as the patient itself.")
-    options = frame.write_options()
-    with frame.client(signs=True, opens=will is not None) as care:
-        receipt = care.guardians.renew(
-            patient=PartyRef("person", patient), guardian=PartyRef("person", guardian), will=will,
-            evidence=None if evidence is None else read_bytes(evidence), for_days=days, **options,
-        )  # fmt: skip
-    from careledger.values import Receipt
-
-    frame.receipt(receipt.with_value(receipt.tx) if isinstance(receipt, Receipt) else receipt)
+    on, options = stated(will, evidence), frame.write_options()
+    with frame.client(signs=True, opens=bool(on)) as care:
+        who = {"patient": PartyRef("person", patient), "guardian": PartyRef("person", guardian)}
+        frame.done(care.guardians.renew(**who, for_days=days, **on, **options))
 
 
 @verb(app, "majority", chain=True)
@@ -119,6 +175,12 @@ def majority(
     with frame.client(opens=True) as care:
         care.guardians.state_majority(PartyRef("person", patient), found)
     frame.answer({"patient": patient}, lines=[patient])
+
+
+def _packed(frame: Frame, parcel: Any, folder: Path) -> None:
+    """Write one parcel for a relayer."""
+    files = parcels_out(folder, [parcel])
+    frame.answer({"parcels": files}, lines=files)
 
 
 def _row(item: Any) -> dict[str, Any]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
+import typer
+
+from careledger.codes import Will
 from careledger.errors import CareLedgerError, InputError, Misuse
 from careledger.values import Address, Bytes32, Money, address, bytes32
 
-__all__ = ["address_of", "amount", "bytes32_of", "code_of"]
+__all__ = ["Evidence", "OnWill", "address_of", "amount", "bytes32_of", "code_of", "stated"]
 
 C = TypeVar("C", bound=IntEnum)
 
@@ -79,3 +83,36 @@ def code_of(codes: type[C]) -> Callable[[Any], C]:
     read.__name__ = codes.__name__.lower()
     read.words = [member.word for member in codes if member.name != "NONE"]  # type: ignore[attr-defined]
     return read
+
+
+OnWill = Annotated[
+    Any,
+    typer.Option(
+        "--will", parser=code_of(Will), metavar="WILL",
+        help="As steward or guardian: on paper, spoken, or legal-authority.",
+    ),
+]  # fmt: skip
+Evidence = Annotated[
+    Path | None,
+    typer.Option(
+        "--evidence", help="The form, recording or order, with --will; - is stdin. A commitment goes on chain.",
+        metavar="FILE",
+    ),
+]  # fmt: skip
+
+
+def stated(will: Will | None, evidence: Path | None) -> dict[str, Any]:
+    """Return ``will`` and ``evidence`` as the acts for somebody take them; nothing where the patient itself acts.
+
+    Raises:
+        Misuse: One is given without the other, or the will is a signature, which has a door of its own.
+    """
+    if (will is None) != (evidence is None):
+        raise Misuse("a will has its evidence", fix="Give --will and --evidence, or neither as the patient itself.")
+    if will is None or evidence is None:
+        return {}
+    if will is Will.SIGNATURE:
+        raise Misuse("a signature is carried as such", fix="Give the signed file, or say how else it was expressed.")
+    from careledger.cli.papers import read_bytes
+
+    return {"will": will, "evidence": read_bytes(evidence)}

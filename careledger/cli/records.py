@@ -42,22 +42,26 @@ def _client(frame: Frame, *, signs: bool = False) -> AbstractContextManager[Any]
     return frame.client(signs=signs, opens=named and frame.profile.opener is not None)  # type: ignore[no-any-return]
 
 
+_About = Annotated[Address, _address("--about", "The patient's pseudonym; it never goes on chain.")]
+_Readers = Annotated[list[Address] | None, _address("--reader", "Who may open it; repeatable.")]
+_Classes = Annotated[
+    list[Any] | None,
+    typer.Option("--class", parser=code_of(DataClass), metavar="CLASS", help="A class of data in it; found in FHIR."),
+]
+_MediaType = Annotated[
+    str | None, typer.Option(help="What it is; guessed without.", metavar="TYPE", show_default=False)
+]
+
+
 @verb(app, "seal", write=True)
 def seal(
     frame: Frame,
     file: Annotated[Path, typer.Argument(help="What is to be sealed; - is stdin.", show_default=False)],
-    about: Annotated[Address, _address("--about", "The patient's pseudonym; it never goes on chain.")],
-    reader: Annotated[list[Address] | None, _address("--reader", "Who may open it; repeatable.")] = None,
-    classes: Annotated[
-        list[Any] | None,
-        typer.Option(
-            "--class", parser=code_of(DataClass), metavar="CLASS", help="A class of data in it; found in FHIR."
-        ),
-    ] = None,
+    about: _About,
+    reader: _Readers = None,
+    classes: _Classes = None,
     author: Annotated[Address | None, _address("--author", "Who wrote it; the profile's account without.")] = None,
-    media_type: Annotated[
-        str | None, typer.Option(help="What it is; guessed without.", metavar="TYPE", show_default=False)
-    ] = None,
+    media_type: _MediaType = None,
     meaning: Annotated[
         Any, typer.Option(parser=code_of(Meaning), metavar="MEANING", help="What the author's signature means.")
     ] = "authored",
@@ -68,13 +72,11 @@ def seal(
 
     Example: careledger records seal letter.json --about 0xA… --reader 0xB… --as clinic --key doc/88-1
     """
-    if str(file) != "-" and not file.is_file():
-        raise NotFound(f"there is no file {shown(file.name)}", fix="Check the path.")
-    options = frame.write_options()
+    source, options = _source(file), frame.write_options()
     with _client(frame, signs=True) as care:
         frame.receipt(
             care.records.seal(
-                sys.stdin.buffer if str(file) == "-" else file,
+                source,
                 author=PartyRef("person", author or care.me),
                 about=PartyRef("person", about),
                 classes=classes or None,
@@ -84,6 +86,50 @@ def seal(
                 **options,
             )
         )
+
+
+def _source(file: Path) -> Any:
+    if str(file) == "-":
+        return sys.stdin.buffer
+    if not file.is_file():
+        raise NotFound(f"there is no file {shown(file.name)}", fix="Check the path.")
+    return file
+
+
+@verb(app, "supersede", write=True)
+def supersede(
+    frame: Frame,
+    record: _Record,
+    file: Annotated[Path, typer.Argument(help="The newer version; - is stdin.", show_default=False)],
+    about: _About,
+    reader: _Readers = None,
+    classes: _Classes = None,
+    media_type: _MediaType = None,
+) -> None:
+    """Seal a newer version in a record's place, as its author; the old one stays readable and says so. Prints its id.
+
+    Example: careledger records supersede 0x51… letter-2.json --about 0xA… --reader 0xB… --as clinic
+    """
+    source, options = _source(file), frame.write_options()
+    with _client(frame, signs=True) as care:
+        frame.receipt(
+            care.records.supersede(
+                record, source, about=PartyRef("person", about), classes=classes or None, media_type=media_type,
+                readers=[PartyRef("person", each) for each in reader or ()], **options,
+            )
+        )  # fmt: skip
+
+
+@verb(app, "mark-error", write=True)
+def mark_error(frame: Frame, record: _Record) -> None:
+    """State that a record was entered in error, as its author; it stays readable, with a warning, for good.
+
+    Example: careledger records mark-error 0x51… --as clinic
+    """
+    options = frame.write_options()
+    frame.confirm(f"State for good that record {record[:10]}… was entered in error?")
+    with _client(frame, signs=True) as care:
+        frame.receipt(care.records.mark_error(record, **options))
 
 
 @verb(app, "open", chain=True)

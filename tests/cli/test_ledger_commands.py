@@ -289,6 +289,16 @@ def test_consents_deny__standing__reported_and_ended(cli: Cli, people: People, f
         assert answer.code == (0 if number else 3) and ("STANDING_DENIAL" in answer.out) is (number == 0)
 
 
+def test_guardians__appointed_and_ended_by_parcel__relayer_pays(cli: Cli, people: People, files: Path) -> None:
+    appoint = ["guardians", "appoint", people.ana, people.hospital, "--purpose", "TREAT", "--as", "ana"]
+    assert cli(*appoint).code == 1, "a patient without ether"
+    for command, alive in ((appoint, 1), (["guardians", "end", people.ana, people.hospital, "--as", "ana"], 0)):
+        made = yes(cli(*command, "--out", str(files), "--json")).json["parcels"]
+        yes(cli("participants", "carry", *made, "--as", "relayer"))
+        live = yes(cli("guardians", "list", people.ana, "--json")).json
+        assert sum(row["guardian"]["address"] == people.hospital for row in live) == alive
+
+
 def test_consents__as_the_profile_itself__patient_without_ether_is_told(cli: Cli, people: People, files: Path) -> None:
     yes(draft(cli, people, files / "own.json", "--class", "labs"))
     for command in (["grant", str(files / "own.json")], ["deny", "--class", "hiv"]):
@@ -370,6 +380,23 @@ def test_records__sealed_shared_opened_unshared_shredded(cli: Cli, people: Peopl
     assert yes(cli("records", "status", record, "--json")).json["basis"] == "PATIENT_REQUEST"
     found = yes(cli("records", "list", "--status", "shredded", "--json")).json
     assert record in [row["id"] for row in found]
+
+
+def test_records__superseded_and_entered_in_error__says_so(cli: Cli, people: People, files: Path) -> None:
+    file, newer = files / "first.txt", files / "second.txt"
+    file.write_text("the first version")
+    newer.write_text("the second version")
+    record = yes(seal(cli, people, file, "--class", "notes", "--reader", people.doctor)).out.strip()
+    again = ["records", "supersede", record, str(newer), "--about", people.ana, "--class", "notes", "--as", "clinic"]
+    assert "Nothing was sent" in yes(cli(*again, "--dry-run")).err
+    second = yes(cli(*again, "--reader", people.doctor)).out.strip()
+    opened = yes(cli("records", "open", record, "--as", "dr-roe"))
+    assert opened.out == file.read_text() and "Warning" in opened.err
+    assert yes(cli("records", "open", second, "--as", "dr-roe")).out == newer.read_text()
+    assert yes(cli("records", "status", record, "--json")).json["status"] == "SUPERSEDED"
+    assert cli("records", "mark-error", second, "--as", "clinic").code == 1, "asks first"
+    yes(cli("records", "mark-error", second, "--as", "clinic", "--yes"))
+    assert "entered in error" in yes(cli("records", "open", second, "--as", "dr-roe")).err
 
 
 def test_records_seal__misuse__nothing_kept(cli: Cli, people: People, files: Path) -> None:

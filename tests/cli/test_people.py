@@ -164,7 +164,8 @@ def test_people__page__has_a_command_of_every_verb() -> None:
         "guardians invite", "guardians answer", "guardians set", "guardians keep", "guardians show", "recover start",
         "recover sign", "recover add", "recover status", "recover execute", "recover left", "recover object",
         "participants carry", "keys backup", "keys restore", "guardians expiring", "guardians renew",
-        "guardians majority", "guardians list",
+        "guardians majority", "guardians list", "guardians appoint", "guardians end", "consents grant", "consents deny",
+        "consents revoke",
     ):  # fmt: skip
         assert verb in told, verb
 
@@ -313,6 +314,16 @@ def test_guardians__dates_and_wills__misuse(cli: Cli, there: Path) -> None:
     somebody = clinic_of(there)
     assert cli("guardians", "majority", somebody, "17.5.2031", "--as", "hospital").code == 2
     assert cli("guardians", "renew", somebody, somebody, "--will", "paper", "--as", "hospital").code == 2
+    Path("order.pdf").write_bytes(b"order")
+    on = ("--will", "paper", "--evidence", "order.pdf", "--as", "hospital")
+    appoint = ("guardians", "appoint", somebody, somebody, "--purpose", "TREAT")
+    assert cli(*appoint, "--out", "parcels", *on).code == 2
+    assert cli(*appoint, "--will", "signature", "--evidence", "order.pdf", "--as", "hospital").code == 2
+    revoke = ("consents", "revoke", "--to", somebody, "--purpose", "TREAT")
+    assert cli(*revoke, *on).code == 2, "for whom?"
+    assert cli(*revoke, "--patient", somebody, "--draft", *on).code == 2
+    assert cli("consents", "deny", "--nothing", "--patient", somebody, *on).code == 2
+    assert cli("consents", "grant", "--signed", "s.json", *on).code == 2
     assert cli("participants", "guardians", "invite", "i.json", "--coverage", somebody, "--as", "ben").code == 2
     assert cli("participants", "guardians", "invite", "i.json", "--as", "dora").code == 1
     assert cli("participants", "recover", "left", "--lost", "yesterday", "--as", "ben").code in (1, 2)
