@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from careledger.cli.frame import Frame, verb
-from careledger.cli.papers import parcels_out
+from careledger.cli.papers import Parcels, forward_out, parcels_out
 from careledger.cli.parameters import Evidence, OnWill, address_of, code_of, stated
 from careledger.cli.views import minute
 from careledger.codes import Purpose
@@ -30,10 +29,6 @@ _Patient = Annotated[
 ]
 _Guardian = Annotated[
     Address, typer.Argument(parser=address_of, metavar="GUARDIAN", help="The guardian.", show_default=False)
-]
-_Out = Annotated[
-    Path | None,
-    typer.Option("--out", help="Sign a parcel into this folder and send nothing.", metavar="FOLDER"),
 ]
 
 
@@ -90,7 +85,7 @@ def appoint(
     evidence: Evidence = None,
     days: Annotated[int, typer.Option(help="For how long at most.", min=1, max=366)] = 365,
     depth: Annotated[int, typer.Option(help="How many delegations it may make below it.", min=0, max=2)] = 0,
-    out: _Out = None,
+    out: Parcels = None,
 ) -> None:
     """Appoint who may act for a patient: as the patient itself, its steward, or a guardian that delegates.
 
@@ -118,11 +113,11 @@ def appoint(
                 care, "GuardianRegistry", "appointGuardianSigned", terms.call, terms.typed.message["deadline"],
                 signed.signature, not_before=care.guardians.now(),
             )  # fmt: skip
-            _packed(frame, packed, out)
+            frame.answer({"parcels": (files := parcels_out(out, [packed]))}, lines=files)
 
 
 @verb(app, "end", write=True)
-def end(frame: Frame, patient: _Patient, guardian: _Guardian, out: _Out = None) -> None:
+def end(frame: Frame, patient: _Patient, guardian: _Guardian, out: Parcels = None) -> None:
     """End a guardianship and all that was delegated below it: as the patient, its steward, the parent or the guardian.
 
     Example: careledger guardians end 0xA… 0xB… --as ana
@@ -132,11 +127,8 @@ def end(frame: Frame, patient: _Patient, guardian: _Guardian, out: _Out = None) 
     with frame.client(signs=True) as care:
         if out is None:
             frame.done(care.guardians.end(**who, **options))
-            return
-        from careledger.recovery import Parcel
-
-        request = care.forwarding.draft(care.guardians.end(**who, dry_run=True), by=PartyRef("person", care.me))
-        _packed(frame, Parcel.forward(care, request.signed_by(care.signer), not_before=care.guardians.now()), out)
+        else:
+            forward_out(frame, care, care.guardians.end(**who, dry_run=True), out)
 
 
 @verb(app, "renew", write=True)
@@ -175,12 +167,6 @@ def majority(
     with frame.client(opens=True) as care:
         care.guardians.state_majority(PartyRef("person", patient), found)
     frame.answer({"patient": patient}, lines=[patient])
-
-
-def _packed(frame: Frame, parcel: Any, folder: Path) -> None:
-    """Write one parcel for a relayer."""
-    files = parcels_out(folder, [parcel])
-    frame.answer({"parcels": files}, lines=files)
 
 
 def _row(item: Any) -> dict[str, Any]:

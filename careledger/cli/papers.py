@@ -6,12 +6,15 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
 
 from careledger.cli.frame import Frame
 from careledger.cli.parameters import address_of
 from careledger.errors import FormatError, InputError, Misuse, NotFound
 from careledger.text import read_json, shown
+from careledger.values import PartyRef
 
 if TYPE_CHECKING:
     from careledger.privacy.pseudonyms import KnownAccount, Scope, Wallet
@@ -19,11 +22,16 @@ if TYPE_CHECKING:
     from careledger.recovery import Parcel
 
 __all__ = [
-    "accounts_of", "book_of", "each_out", "home_of", "new_folder", "parcels_out", "read_bytes", "read_text", "scope_of",
-    "wallet_of", "write_paper",
+    "Parcels", "accounts_of", "book_of", "each_out", "forward_out", "home_of", "new_folder", "opened_fields",
+    "parcels_out", "read_bytes", "read_text", "scope_of", "wallet_of", "write_paper",
 ]  # fmt: skip
 
 _MAX_BYTES: Final = 256 << 20
+
+Parcels = Annotated[
+    Path | None,
+    typer.Option("--out", help="Sign a parcel into this folder for a relayer, and send nothing.", metavar="FOLDER"),
+]
 
 
 # WHOSE
@@ -167,6 +175,16 @@ def parcels_out(folder: Path, parcels: Iterable[Parcel]) -> list[str]:
             write_paper(file, json.dumps(parcel.to_json()) + "\n")
         found.append(str(file))
     return sorted(found)
+
+
+def forward_out(frame: Frame, care: Any, prepared: Any, folder: Path) -> None:
+    """Sign a prepared act as a forward request, and write it as a parcel for a relayer to carry; nothing is sent."""
+    from careledger.recovery.parcels import Parcel
+
+    request = care.forwarding.draft(prepared, by=PartyRef("person", care.me))
+    packed = Parcel.forward(care, request.signed_by(care.signer), not_before=care.forwarding.now())
+    files = parcels_out(folder, [packed])
+    frame.answer({"parcels": files}, lines=files)
 
 
 def opened_fields(text: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from careledger.cli.credentials import accreditor_app, affiliation_app, credenti
 from careledger.cli.frame import Frame, verb
 from careledger.cli.guarding import guarding_app
 from careledger.cli.held import held_app
+from careledger.cli.papers import Parcels, forward_out
 from careledger.cli.parameters import address_of, code_of
 from careledger.cli.recover import recover_app
 from careledger.cli.views import credential_row
@@ -39,6 +40,10 @@ def main() -> None:
 _Role = Annotated[Any, typer.Option("--role", parser=code_of(Role), metavar="ROLE", help="Only in this role.")]
 _Jurisdiction = Annotated[
     int | None, typer.Option(help="Only there: 756000 is Switzerland.", min=1, show_default=False)
+]
+_Subject = Annotated[
+    Address | None,
+    typer.Option("--subject", parser=address_of, metavar="ADDRESS", help="For whom; the profile's account without."),
 ]
 
 
@@ -90,10 +95,7 @@ def list_(frame: Frame, role: _Role = None, jurisdiction: _Jurisdiction = None) 
 @verb(key_app, "publish", write=True)
 def publish(
     frame: Frame,
-    subject: Annotated[
-        Address | None,
-        typer.Option(parser=address_of, metavar="ADDRESS", help="For whom; the profile's account without."),
-    ] = None,
+    subject: _Subject = None,
 ) -> None:
     """Publish the public key of the profile's opener, so that records can be sealed to it.
 
@@ -105,6 +107,46 @@ def publish(
             raise Misuse("this profile opens nothing", fix="Give it an opener: careledger profile create --opener.")
         who = PartyRef("person", subject or care.me)
         frame.receipt(care.participants.publish_key(care.opener, subject=who, **options))
+
+
+@verb(app, "change-controller", write=True)
+def change_controller(
+    frame: Frame,
+    to: Annotated[Address, typer.Argument(parser=address_of, metavar="ADDRESS", help="The new key's account.")],
+    subject: _Subject = None,
+    out: Parcels = None,
+) -> None:
+    """Hand an account to a new key; from then on this one does nothing for it. Asks first.
+
+    What it signed and nobody carried yet is void then. Without ether, sign a parcel with --out.
+
+    Example: careledger participants change-controller 0xN… --as clinic
+    """
+    options = frame.write_options()
+    frame.confirm(f"Hand the account to {to}? This key then does nothing for it.")
+    with frame.client(signs=True) as care:
+        who = PartyRef("person", subject or care.me)
+        if out is None:
+            frame.receipt(care.participants.change_controller(who, to=to, **options))
+        else:
+            forward_out(frame, care, care.participants.change_controller(who, to=to, dry_run=True), out)
+
+
+@verb(app, "raise-epoch", write=True)
+def raise_epoch(frame: Frame, subject: _Subject = None, out: Parcels = None) -> None:
+    """End every consent, revocation, denial and guardianship signed and not yet carried; prints the new epoch.
+
+    For signed papers that were lost. What is on the chain already stands. Without ether, sign a parcel with --out.
+
+    Example: careledger participants raise-epoch --as ana --out void
+    """
+    options = frame.write_options()
+    with frame.client(signs=True) as care:
+        who = PartyRef("person", subject or care.me)
+        if out is None:
+            frame.receipt(care.participants.raise_epoch(who, **options))
+        else:
+            forward_out(frame, care, care.participants.raise_epoch(who, dry_run=True), out)
 
 
 # INTERNAL

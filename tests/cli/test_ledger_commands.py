@@ -299,6 +299,27 @@ def test_guardians__appointed_and_ended_by_parcel__relayer_pays(cli: Cli, people
         assert sum(row["guardian"]["address"] == people.hospital for row in live) == alive
 
 
+def test_participants__epoch_raised_by_parcel__what_was_signed_is_void(cli: Cli, people: People, files: Path) -> None:
+    terms, signed = files / "terms.json", files / "signed.json"
+    yes(draft(cli, people, terms, "--class", "labs"))
+    yes(cli("consents", "sign", str(terms), "--as", "ana", "--out", str(signed)))
+    made = yes(cli("participants", "raise-epoch", "--as", "ana", "--out", str(files), "--json")).json["parcels"]
+    yes(cli("participants", "carry", *made, "--as", "relayer"))
+    void = cli("consents", "grant", "--signed", str(signed), "--as", "relayer")
+    assert void.code == 1 and "Error: " in void.err and "defect" not in void.err
+
+
+def test_participants__handed_to_a_new_key_and_back__old_one_does_nothing(cli: Cli, people: People) -> None:
+    relayer = yes(cli("whoami", "--as", "relayer", "--json")).json["account"]
+    hand = ["participants", "change-controller"]
+    assert cli(*hand, relayer, "--as", "clinic").code == 1, "asks first"
+    yes(cli(*hand, relayer, "--as", "clinic", "--yes"))
+    refused = cli(*hand, people.clinic, "--as", "clinic", "--yes")
+    assert refused.code == 1 and "Error: " in refused.err
+    yes(cli(*hand, people.clinic, "--subject", people.clinic, "--as", "relayer", "--yes"))
+    assert people.clinic in yes(cli("participants", "show", people.clinic)).out
+
+
 def test_consents__as_the_profile_itself__patient_without_ether_is_told(cli: Cli, people: People, files: Path) -> None:
     yes(draft(cli, people, files / "own.json", "--class", "labs"))
     for command in (["grant", str(files / "own.json")], ["deny", "--class", "hiv"]):
