@@ -172,7 +172,7 @@ def test_answer__hospital_nobody_vouches_for_or_wrong_code__refused(cli: Cli, th
     assert cli("directory", "answer", offer, "--as", "hospital", "--number", "-1").code == 2
     mine = yes(cli("directory", "answer", offer, "--as", "ana", "--small", "--number", "7")).out.strip()
     late = cli("directory", "complete", mine, "--checked", "seen", "--as", "hospital", "--yes")
-    assert late.code == 2 and "is not a IdentityCheck" in late.err
+    assert late.code == 2 and "is no IdentityCheck" in late.err
     other = cli("directory", "complete", mine, "--checked", "document-seen", "--as", "clinic", "--yes")
     assert other.code == 1 and "no open offer" in other.err
 
