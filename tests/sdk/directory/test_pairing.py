@@ -344,7 +344,7 @@ def test_complete__changed_or_signed_by_another__refused(desk: Desk, wallet: Wal
     ):  # fmt: skip
         with pytest.raises(InputError):
             desk.directory.complete(forged, checked="document-seen")
-    with pytest.raises(InputError, match="is not a IdentityCheck"):
+    with pytest.raises(InputError, match="is no IdentityCheck"):
         desk.directory.complete(answer, checked="looked-nice")
     assert desk.directory.complete(answer, checked="document-seen")
 
