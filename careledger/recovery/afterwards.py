@@ -12,7 +12,7 @@ from careledger.privacy.pseudonyms import KnownAccount, Scope, Wallet
 from careledger.privacy.walletbook import WalletBook
 from careledger.recovery.ceremony import Ceremony
 from careledger.recovery.kits import Guarded, Kit
-from careledger.recovery.parcels import Parcel, spread
+from careledger.recovery.parcels import SPREAD_HOURS, Parcel, due
 from careledger.resources.guardian_sets import RecoveryState
 from careledger.values import Address, PartyRef, Prepared, keccak, to_hex
 
@@ -86,12 +86,13 @@ def objections(
     """
     by_subject = {account.subject: account for account in accounts}
     running = [state for state in unwanted(care, accounts, own=own) if not state.objected]
-    found = []
-    for state, at in zip(running, spread(len(running), start=care.participants.now(), hours=hours), strict=True):
+    start, found = care.participants.now(), []
+    for state in running:
         signer = Signer.from_key(wallet.account(by_subject[state.subject.address].scope).key)
         prepared = care.as_(signer).participants.object_to_recovery(state.subject, to=state.to, dry_run=True)
         assert isinstance(prepared, Prepared)  # noqa: S101 - a dry run
         request = care.forwarding.draft(prepared, by=PartyRef("person", signer.address))
+        at = due(start, hours=hours, not_after=request.message["deadline"])
         found.append(Parcel.forward(care, request.signed_by(signer), not_before=at))
     return tuple(found)
 
@@ -117,17 +118,16 @@ def settle(book: WalletBook, care: CareLedger, ceremony: Ceremony, *, kit: Kit |
 
 
 def openers(
-    care: CareLedger, wallet: Wallet, accounts: Sequence[KnownAccount], *, hours: float | None = None
+    care: CareLedger, wallet: Wallet, accounts: Sequence[KnownAccount], *, hours: float = SPREAD_HOURS
 ) -> tuple[Parcel, ...]:
     """Publish the new keys to seal to, of accounts whose published key is another: a parcel for each, for relayers."""
-    wanted = [account for account in accounts if not _has_key(care, wallet, account)]
-    width = {} if hours is None else {"hours": hours}
-    found = []
-    for account, at in zip(wanted, spread(len(wanted), start=care.participants.now(), **width), strict=True):
+    start, found = care.participants.now(), []
+    for account in (item for item in accounts if not _has_key(care, wallet, item)):
         opener = wallet.opener(account.scope)
         terms = care.participants.draft_key(opener, subject=PartyRef("person", Address(account.subject)))
         signed = terms.signed_by(Signer.from_key(wallet.account(account.scope).key))
         message = terms.typed.message
+        at = due(start, hours=hours, not_after=message["deadline"])
         found.append(
             Parcel.call(
                 care, "ParticipantRegistry", "publishKeySigned", message["subject"], message["suite"],

@@ -21,7 +21,7 @@ from careledger.privacy.openers import Recipient
 from careledger.privacy.pseudonyms import KnownAccount, Scope, Wallet
 from careledger.recovery.kits import Sheet, Ward
 from careledger.recovery.papers import broken, read
-from careledger.recovery.parcels import SPREAD_HOURS, Parcel, spread
+from careledger.recovery.parcels import SPREAD_HOURS, Parcel, due
 from careledger.recovery.sitting import Approval, Approvals, Request, Wanted, signed_terms
 from careledger.recovery.standing import Standing, standing_of
 from careledger.resources.guardian_sets import commitment_of
@@ -213,12 +213,13 @@ class Ceremony:
         """
         given = Approvals.unsealed(text, self._opener).approvals
         mine = {item.subject: item for item in self.accounts}
-        times = spread(len(given), start=care.participants.now(), hours=self._state.spread_hours)
-        for approval, at in zip(given, times, strict=True):
+        start, hours = care.participants.now(), self._state.spread_hours
+        for approval in given:
             item = mine.get(approval.wanted.ward.subject)
             _require_fitting(care, approval, item)
             assert item is not None  # noqa: S101 - required above
             if approval.wanted.ward.index not in {known.wanted.ward.index for known in item.approvals}:
+                at = due(start, hours=hours, not_after=approval.wanted.deadline)
                 parcel = _approval_parcel(care, approval, at)
                 item = replace(item, approvals=(*item.approvals, approval), packed=(*item.packed, parcel))
                 mine[item.subject] = item
@@ -252,10 +253,12 @@ class Ceremony:
 
     def executions(self, care: CareLedger) -> tuple[Parcel, ...]:
         """Return a parcel for each account whose wait is over; the same ones each time."""
-        ready = [item for item in self.accounts if self.standing(care, item).state == "ready"]
-        times = spread(len(ready), start=care.participants.now(), hours=self._state.spread_hours)
-        for item, at in zip(ready, times, strict=True):
+        standing = {item.subject: self.standing(care, item) for item in self.accounts}
+        ready = [item for item in self.accounts if standing[item.subject].state == "ready"]
+        start, hours = care.participants.now(), self._state.spread_hours
+        for item in ready:
             if item.execution is None:
+                at = due(start, hours=hours, not_after=standing[item.subject].until)
                 parcel = Parcel.call(
                     care, "ParticipantRegistry", "executeRecovery", item.subject, item.controller, item.terms,
                     not_before=at,

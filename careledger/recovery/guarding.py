@@ -17,7 +17,7 @@ from careledger.privacy.pseudonyms import KnownAccount, Scope, Wallet
 from careledger.privacy.walletbook import WalletBook
 from careledger.recovery.kits import Guarded, Kit, Person, Sheet
 from careledger.recovery.papers import Answer, Invitation
-from careledger.recovery.parcels import SPREAD_HOURS, Parcel, spread
+from careledger.recovery.parcels import SPREAD_HOURS, Parcel, due
 from careledger.redact import PersonalText, Secret
 from careledger.resources.guardian_sets import GuardianSet
 from careledger.values import Address, PartyRef, Prepared, checksum, keccak, to_hex
@@ -225,9 +225,8 @@ def _requests(
     wallet: Wallet, care: CareLedger, accounts: Sequence[KnownAccount], guarded: Sequence[Guarded],
     current: Sequence[Guarded | None], hours: float,
 ) -> tuple[Parcel, ...]:  # fmt: skip
-    times = spread(len(accounts), start=care.participants.now(), hours=hours)
-    found = []
-    for account, item, before, at in zip(accounts, guarded, current, times, strict=True):
+    start, found = care.participants.now(), []
+    for account, item, before in zip(accounts, guarded, current, strict=True):
         signer = Signer.from_key(wallet.account(account.scope).key)
         subject = PartyRef("person", Address(account.subject))
         prepared = care.as_(signer).participants.set_guardians(
@@ -235,6 +234,7 @@ def _requests(
         )
         assert isinstance(prepared, Prepared)  # noqa: S101 - a dry run
         request = care.forwarding.draft(prepared, by=PartyRef("person", signer.address))
+        at = due(start, hours=hours, not_after=request.message["deadline"])
         found.append(Parcel.forward(care, request.signed_by(signer), not_before=at))
     return tuple(found)
 

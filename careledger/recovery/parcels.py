@@ -26,7 +26,7 @@ from careledger.values import Receipt, Wait, address, from_hex, keccak, to_hex
 if TYPE_CHECKING:
     from careledger.client import CareLedger
 
-__all__ = ["GAP_SECONDS", "SPREAD_HOURS", "Parcel", "carry", "carry_all", "spread"]
+__all__ = ["GAP_SECONDS", "SPREAD_HOURS", "Parcel", "carry", "carry_all", "due"]
 
 FORMAT: Final = "careledger-parcel-v1"
 SPREAD_HOURS: Final = 6
@@ -40,9 +40,15 @@ _CARRIED: Final = (
 """What anyone may carry for anyone: doors that take a signature, or ask for none."""
 
 
-def spread(count: int, *, start: int, hours: float = SPREAD_HOURS) -> list[int]:
-    """Return random times for so many acts, each for itself uniformly within some hours from a start; in seconds."""
-    return [moment(start, within_days=hours / 24) if hours > 0 else start for _ in range(count)]
+def due(start: int, *, hours: float = SPREAD_HOURS, not_after: int) -> int:
+    """Draw when one act is due: any second of the hours from a start is as likely, and an hour is left to carry it.
+
+    Args:
+        start: The second it is.
+        hours: Over how long a round of acts is spread; 0 has all of them due at once.
+        not_after: The last second at which the act can be carried: the deadline that was signed, or of the chain.
+    """
+    return moment(start, within_days=hours / 24, not_after=not_after) if hours > 0 else start
 
 
 @dataclass(frozen=True)

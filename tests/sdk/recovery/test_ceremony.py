@@ -14,6 +14,7 @@ status
   unsigned, gathering, waiting, ready, done, lapsed, overtaken            → test_status__…
 objections
   the owner's phone was not lost: it objects to all                       → test_objections__…
+spread over longer than an act can wait                                   → none is due too late
 """
 
 from __future__ import annotations
@@ -92,6 +93,22 @@ def replace_owner(family: Family, wallet, book) -> Family:
     other = object.__new__(Family)
     other.__dict__.update(family.__dict__, wallet=wallet, book=book)
     return other
+
+
+def test_ceremony__spread_over_longer_than_each_act_can_wait__none_is_due_too_late(guarded: Family) -> None:
+    ceremony = guarded.ceremony(spread_hours=5_000)
+    start = guarded.care.participants.now()
+    parcels = guarded.signed(ceremony, 0, 1)
+    approved = [approval.wanted.deadline for item in ceremony.accounts for approval in item.approvals]
+    assert len(parcels) == 6 and len(set(approved)) == 1
+    for parcel in parcels:
+        assert start <= parcel.not_before <= approved[0] - 3600
+    guarded.carry(parcels)
+    guarded.pass_time(WAIT)
+    for parcel, standing in zip(ceremony.executions(guarded.care), ceremony.status(guarded.care), strict=True):
+        assert parcel.not_before <= standing.until - 3600
+    guarded.carry(ceremony.executions(guarded.care))
+    assert guarded.states(ceremony) == ["done"] * 3
 
 
 def test_ceremony__every_step_again__nothing_is_done_twice(guarded: Family) -> None:

@@ -27,7 +27,7 @@ import pytest
 from careledger import Scope, Secret, errors, recovery
 from careledger.privacy.documents import Split
 from careledger.recovery import Answer, Invitation, Kit, Parcel, Sheet
-from careledger.recovery.parcels import spread
+from careledger.recovery.parcels import due
 from careledger.resources.guardian_sets import commitment_of
 from tests.sdk.recovery.people import WAIT, Family
 
@@ -96,7 +96,20 @@ def test_guard__orders__differ_from_account_to_account(family: Family) -> None:
     now = family.care.participants.now()
     times = [parcel.not_before - now for parcel in guarding.parcels]
     assert min(times) >= -5 and max(times) <= 6 * 3600 and len(set(times)) == 12
-    assert spread(3, start=5, hours=0) == [5, 5, 5]
+    assert due(5, hours=0, not_after=9) == 5
+
+
+def test_guard__spread_over_longer_than_a_signature_lasts__each_is_due_before_its_deadline(family: Family) -> None:
+    accounts = [family.wallet.known(Scope.encounter(family.accounts[0].subject, number=n)) for n in range(12)]
+    guarding = recovery.guard(
+        family.book, family.care, accounts, answers=family.answers(accounts), quorum=2, spread_hours=2_000
+    )
+    now = family.care.participants.now()
+    for parcel in guarding.parcels:
+        assert parcel.request is not None
+        deadline = int(parcel.request["terms"]["message"]["deadline"])
+        assert now <= parcel.not_before <= deadline - 3600
+    assert max(parcel.not_before for parcel in guarding.parcels) > now + 86_400
 
 
 def test_kit__sealed__comes_back_by_every_road(guarded: Family) -> None:
