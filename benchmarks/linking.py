@@ -1,6 +1,7 @@
 """Who is whose: a linker reads a simulated year of a region, everything a stranger sees, and tries to join accounts.
 
-    python benchmarks/linking.py [--people 2000] [--regions 2] [--compare] [--quick] [--json]
+    python benchmarks/linking.py [--people 2000] [--regions 2] [--compare] [--quick]
+                                 [--ceremony-hours 6] [--json]
     python benchmarks/linking.py --rpc URL --suite ADDRESS [--first-block N]
 
 The region's people act through the SDK on the real contracts; benchmarks/linker/people.py says who they are. The linker
@@ -37,6 +38,7 @@ from linker.sight import look  # noqa: E402
 from linker.verdict import LIMIT, problems, results  # noqa: E402
 
 from careledger.errors import CareLedgerError  # noqa: E402
+from careledger.recovery.parcels import SPREAD_HOURS  # noqa: E402
 
 TRAINING: Final = 1000
 """Seed of the region that is learnt from; those that are measured have 1, 2 and so on."""
@@ -135,6 +137,7 @@ def main() -> None:
     parser.add_argument("--regions", type=int, default=2, help="measured; one more is learnt from")
     parser.add_argument("--quick", action="store_true", help="300 people in one region")
     parser.add_argument("--compare", action="store_true", help="also what each measure does, in regions of 1,000")
+    parser.add_argument("--ceremony-hours", type=float, default=SPREAD_HOURS, help="spread of a recovery ceremony")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--rpc", help="the node of a chain to run the exact pass on")
     parser.add_argument("--suite", help="its SuiteDirectory")
@@ -148,7 +151,7 @@ def main() -> None:
         print(json.dumps([asdict(join) for join in joins], indent=2)) if options.json else show_joins(joins)
     else:
         people, regions = (300, 1) if options.quick else (options.people, options.regions)
-        facts, joins, found = measured(people, regions, Manner())
+        facts, joins, found = measured(people, regions, Manner(ceremony_hours=options.ceremony_hours))
         rows = compare(1000) if options.compare else []
         if options.json:
             print(json.dumps({**facts, "results": [asdict(item) for item in found], "compared": rows}, indent=2))

@@ -10,6 +10,7 @@ from random import Random
 from typing import Final
 
 from careledger import DataClass, PartyRef, Scope, Signer, Wallet
+from careledger.recovery.parcels import SPREAD_HOURS
 from careledger.redact import Secret
 from careledger.resources.cards import ClaimCard
 from careledger.resources.held import HeldAccount
@@ -57,6 +58,8 @@ class Manner:
     """Starts, ends and deadlines to the second of drafting."""
     spread_days: float = 7.0
     """What can wait is carried at a random moment within so many days; 0 carries everything at once."""
+    ceremony_hours: float = SPREAD_HOURS
+    """Over how long a recovery ceremony spreads a round of acts."""
     one_relayer: bool = False
     """Each person keeps to one relayer, instead of drawing one for each act."""
     all_at_once: bool = False

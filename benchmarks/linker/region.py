@@ -17,7 +17,6 @@ from careledger.chain.tray import moment
 from careledger.codes import LegalBasis, RecordStatus
 from careledger.privacy.commitments import RecordOpening, new_salt
 from careledger.privacy.merkle import PositionalTree, StandardTree
-from careledger.recovery.parcels import SPREAD_HOURS
 from careledger.resources.calendar import DAY, HOUR
 from careledger.resources.record_types import BatchProof, amendment
 from careledger.values import Bytes32, to_hex
@@ -144,7 +143,8 @@ class _Year:
                 self.later(lost + 40 * place, partial(self._raise, person, account))
         if kind.startswith("recovered"):
             first, weeks = self._evening(person, 0.5), rng.uniform(3, 20) * DAY
-            hours = [moment(first, within_days=SPREAD_HOURS / 24, rng=rng) for _ in person.accounts]
+            width = self.acts.manner.ceremony_hours / 24
+            hours = [moment(first, within_days=width, rng=rng) for _ in person.accounts]
             for place, account in enumerate(person.accounts):
                 at = first + int(place * (weeks if kind == "recovered apart" else 600))
                 at = hours[place] if kind == "recovered, ceremony" else at
