@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from careledger.resources.consent_types import ConsentTerms, Directive
 from careledger.resources.consents_for import ConsentsFor
 from careledger.resources.glossary import LAST_SECOND
 from careledger.resources.scope import Limits, classes_of
-from careledger.values import Event, PartyRef
+from careledger.values import Address, Event, PartyRef
 
 if TYPE_CHECKING:  # FHIR is loaded by whoever reads or writes it
     from careledger.client import CareLedger
@@ -42,7 +42,12 @@ class FhirDrafts:
     terms: tuple[ConsentTerms, ...]
     """A grant for each directive."""
     denials: tuple[Terms, ...]
-    """The standing denial, if there is one; it keeps what was denied before."""
+    """The standing denial of each patient who has one; it keeps what was denied before."""
+
+    @property
+    def without_effect(self) -> tuple[ConsentReading, ...]:
+        """The Consents of the document that nothing came of: not in force, over, or with statements only."""
+        return tuple(each for each in self.readings if not each.drafts and each.standing is None)
 
 
 class ConsentDocuments(ConsentsFor):
@@ -78,6 +83,8 @@ class ConsentDocuments(ConsentsFor):
     ) -> FhirDrafts:  # fmt: skip
         """Draft what makes FHIR Consents hold: directives and a standing denial, for the patient to sign.
 
+        All of a document or nothing: what one Consent says and nobody accepted to leave out refuses the whole.
+
         Args:
             source: As for ``read_fhir``.
             accept: Locations of what narrows access and cannot be said, and may be left out all the same.
@@ -89,7 +96,8 @@ class ConsentDocuments(ConsentsFor):
             zone: Where days begin that are written without time.
 
         Raises:
-            InputError: Something that narrows access cannot be said and was not accepted; or nobody knows the patient.
+            InputError: Something that narrows access cannot be said and was not accepted, a denial no less than what
+                narrows a permission; nothing at all came of the document; or nobody knows the patient.
             NotFound: There is no such file, or no Consent in it.
             FormatError: It is not FHIR, or a Consent mixes versions.
         """
@@ -101,18 +109,19 @@ class ConsentDocuments(ConsentsFor):
             raise InputError(
                 f"nothing that widens access stands at {unknown[0][:80]}", fix="Name the locations as they are listed."
             )
-        terms: list[ConsentTerms] = []
-        denials: list[Terms] = []
         for reading in readings:
-            drafts = reading.accepted(names & reading.names)
-            if reading.patient is None:
-                raise InputError(
-                    "it is not known whose consent this is",
-                    fix="Give patient=..., or a resolver that knows the patient.",
-                )
-            terms += [self._terms(reading.patient, draft, reading.notice, for_days) for draft in drafts]
-            if reading.standing is not None:
-                denials.append(self._denial(reading.patient, reading.standing))
+            reading.require_accepted(names)
+        whose = [_known(reading) for reading in readings]
+        if all(not reading.drafts and reading.standing is None for reading in readings):
+            raise _nothing(readings)
+        terms: list[ConsentTerms] = []
+        standing: dict[Address, tuple[PartyRef, StandingDraft]] = {}
+        for who, reading in zip(whose, readings, strict=True):
+            terms += [self._terms(who, draft, reading.notice, for_days) for draft in reading.drafts]
+            if reading.standing is not None:  # several Consents of one patient come to one denial, signed once
+                before = standing.get(who.address)
+                standing[who.address] = (who, _together(before[1], reading.standing) if before else reading.standing)
+        denials = [self._denial(who, draft) for who, draft in standing.values()]
         return FhirDrafts(tuple(readings), tuple(terms), tuple(denials))
 
     def to_fhir(
@@ -241,6 +250,36 @@ def read_document(source: Source, *, resolve: Resolve | None = None, **how: Any)
     if not trees:
         raise NotFound("there is no Consent in this document", fix="Name a FHIR Consent, or a Bundle that holds one.")
     return [read_consent(tree, resolve=resolve, references=references, **how) for tree in trees]
+
+
+def _together(one: StandingDraft, other: StandingDraft) -> StandingDraft:
+    """Return a denial of all that either denies."""
+    return replace(
+        one, denied=one.denied | other.denied, even_in_emergency=one.even_in_emergency | other.even_in_emergency,
+        rules=(*one.rules, *other.rules),
+    )  # fmt: skip
+
+
+def _known(reading: ConsentReading) -> PartyRef:
+    """Return whose consent it is."""
+    if reading.patient is None:
+        raise InputError(
+            "it is not known whose consent this is", fix="Give patient=..., or a resolver that knows the patient."
+        )
+    return reading.patient
+
+
+def _nothing(readings: Sequence[ConsentReading]) -> InputError:
+    """Say that there is nothing to sign, and the reasons that are known."""
+    reports = [item for each in readings for item in each.unexpressed if item.location != "Consent.text"]
+    whys = list(dict.fromkeys(f"at {item.location} {item.why}" for item in reports))
+    which = "this Consent" if len(readings) == 1 else f"any of these {len(readings)} Consents"
+    more = f", and {len(whys) - 3} more" if len(whys) > 3 else ""
+    return InputError(
+        f"nothing to sign comes of {which}",
+        why=f"{'; '.join(whys[:3])}{more}." if whys else "It permits nobody anything and denies nothing.",
+        fix="Look with read_fhir; resolve, everybody and purposes say whom and what it means.",
+    )
 
 
 def _opened(source: Source) -> Any:

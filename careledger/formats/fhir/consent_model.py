@@ -198,15 +198,19 @@ class ConsentReading:
                 f"nothing that widens access stands at {unknown[0][:80]}", fix="Name the locations as they are listed."
             )
         blocking = {place for draft in self.drafts for place in draft.blocked_by}
-        left = sorted({item.location for item in self.not_accepted(names)} & blocking)
-        if left:
-            raise InputError(
-                f"this consent says {len(left)} thing{'s' if len(left) > 1 else ''} that no directive can say, and "
-                f"without which more could be read: {', '.join(left)}",
-                why="What narrows a consent is never left out by itself.",
-                fix="Accept each by its name, or have the patient say it otherwise.",
-            )
+        _refuse({item.location for item in self.not_accepted(names)} & blocking)
         return self.drafts
+
+    def require_accepted(self, accept: Iterable[str]) -> None:
+        """Refuse while anything that narrows is neither said nor accepted, whether or not a draft comes of the consent.
+
+        Args:
+            accept: Names of what may be left out.
+
+        Raises:
+            InputError: Something was not accepted: a denial that cannot be said, too.
+        """
+        _refuse({item.location for item in self.not_accepted(accept)})
 
     def to_json(self) -> dict[str, Any]:
         """Return what becomes of the consent, codes by name."""
@@ -221,6 +225,18 @@ class ConsentReading:
             "keptForReceipt": list(self.kept),
             "provenance": plain(self.provenance),
         }
+
+
+def _refuse(left: Iterable[str]) -> None:
+    """Refuse where something is left that narrows."""
+    places = sorted(left)
+    if places:
+        raise InputError(
+            f"this consent says {len(places)} thing{'s' if len(places) > 1 else ''} that no directive can say, and "
+            f"without which more could be read: {', '.join(places)}",
+            why="What narrows a consent is never left out by itself.",
+            fix="Accept each by its name, or have the patient say it otherwise.",
+        )
 
 
 def without_indices(location: str) -> str:

@@ -7,7 +7,14 @@ the patterns of IHE Privacy Consent on FHIR, in R4 and R5
 from_fhir
   given something that narrows and was not accepted
     it refuses, naming it  → test_from_fhir__not_accepted__refused
+    a denial that cannot be said, too  → test_from_fhir__opt_out_not_said__refused_by_its_place
+    in one Consent of a Bundle, it refuses all  → test_from_fhir__opt_out_in_a_bundle__refuses_the_whole
+    in every published example  → test_from_fhir__published_examples__nothing_narrowing_is_lost
+  given a Consent of which nothing comes
+    alone, it says so  → test_from_fhir__nothing_comes_of_it__says_so
+    beside others, it is listed  → test_from_fhir__nothing_comes_of_one__listed
   given a standing denial of before
+    two denials in one document come to one  → test_from_fhir__two_denials__come_to_one
     what was denied stays denied  → test_from_fhir__denied_before__stays_denied
   given a Bundle
     its identifiers lead to accounts, through the directory too  → test_from_fhir__bundle__identifiers_lead_to_accounts
@@ -37,6 +44,7 @@ from careledger.formats.fhir.consent import read_consent
 from careledger.formats.fhir.consent_codes import ALL, ORDINARY, SENSITIVE
 from careledger.resources.consent_documents import FhirDrafts
 from tests.sdk.resources.town import SWITZERLAND, Town, Townsman
+from tests.shared_data import shared
 
 PATTERNS = Path(__file__).resolve().parents[1] / "fhir" / "consents"
 LABS, NOTES, HIV, PSY = DataClass.LABS, DataClass.NOTES, DataClass.HIV, DataClass.MENTAL_HEALTH
@@ -183,7 +191,8 @@ def test_from_fhir__deny_one_organisation__others_go_on(town: Town, version: str
     )  # fmt: skip
     at_hospital = {"custodian": town.hospital.party}
     assert ask(town, patient, LABS, **at_hospital).because is Reason.BASE_POLICY
-    drafts = agree(town, patient, "deny-one-organisation", version)
+    where = "Consent.provision.actor"  # an emergency opens in spite of it, which has to be accepted
+    drafts = agree(town, patient, "deny-one-organisation", version, where)
     assert {terms.purpose for terms in drafts.terms} == set(Purpose)
     assert all(terms.expires_at == 253_402_300_800 for terms in drafts.terms), "a denial that names no end has none"
     assert ask(town, patient, LABS, **at_hospital).because is Reason.DENIED_TO_CAPACITY
@@ -219,6 +228,76 @@ def test_from_fhir__not_accepted__refused(town: Town) -> None:
     assert caught.value.fix.startswith("Accept each by its name")
 
 
+def opt_out(version: str, status: str = "active") -> dict[str, Any]:
+    """A patient's objection to one custodian, as HL7's example of opting out: no directive can say it."""
+    role = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "CST"}]}
+    rule: dict[str, Any] = {"actor": [{"role": role, "reference": {"reference": "Organization/hospital"}}]}
+    if version == "r5":
+        return {"resourceType": "Consent", "status": status, "decision": "permit", "provision": [rule]}
+    return {"resourceType": "Consent", "status": status, "provision": {"type": "deny", **rule}}
+
+
+@VERSIONS
+@pytest.mark.parametrize("told", [False, True], ids=["plain", "told-whom-and-for-what"])
+def test_from_fhir__opt_out_not_said__refused_by_its_place(town: Town, version: str, told: bool) -> None:
+    patient = town.patient()
+    how: dict[str, Any] = {"everybody": [town.clinic.party], "purposes": [Purpose.TREAT]} if told else {}
+    with pytest.raises(errors.InputError, match=r"Consent\.provision(\[0\])?\.actor\[0\]") as caught:
+        town.care.consents.from_fhir(opt_out(version), patient=patient.party, **how)
+    assert caught.value.why == "What narrows a consent is never left out by itself."
+
+
+def test_from_fhir__opt_out_in_a_bundle__refuses_the_whole(town: Town) -> None:
+    patient = town.patient()
+    glass = {"type": "deny", "securityLabel": [_label("GDIS")]}
+    said = {"resourceType": "Consent", "status": "active", "provision": glass}
+    entries = [{"resource": said}, {"resource": opt_out("r4")}]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+    with pytest.raises(errors.InputError, match="no directive can say"):
+        town.care.consents.from_fhir(bundle, patient=patient.party)
+    drafts = town.care.consents.from_fhir(bundle, patient=patient.party, accept=["Consent.provision.actor"])
+    assert len(drafts.denials) == 1 and drafts.without_effect == (drafts.readings[1],)
+
+
+def test_from_fhir__nothing_comes_of_it__says_so(town: Town) -> None:
+    patient = town.patient()
+    read = town.care.consents.from_fhir
+    with pytest.raises(errors.InputError, match="nothing to sign comes of this Consent") as caught:
+        read(opt_out("r4"), patient=patient.party, accept=["Consent.provision.actor"])
+    assert "a directive holds at every custodian" in caught.value.why
+    with pytest.raises(errors.InputError, match="nothing to sign comes of this Consent") as caught:
+        read(opt_out("r4", "inactive"), patient=patient.party)
+    assert caught.value.why == "at Consent.status only an active consent holds."
+
+
+def test_from_fhir__nothing_comes_of_one__listed(town: Town) -> None:
+    patient = town.patient()
+    said = {
+        "resourceType": "Consent",
+        "status": "active",
+        "provision": {"type": "deny", "securityLabel": [_label("HIV")]},
+    }
+    entries = [{"resource": said}, {"resource": opt_out("r4", "inactive")}]
+    drafts = town.care.consents.from_fhir(
+        {"resourceType": "Bundle", "type": "collection", "entry": entries}, patient=patient.party
+    )
+    assert len(drafts.denials) == 1 and [each.status for each in drafts.without_effect] == ["inactive"]
+
+
+@VERSIONS
+@pytest.mark.parametrize("told", [False, True], ids=["plain", "told-whom-and-for-what"])
+def test_from_fhir__published_examples__nothing_narrowing_is_lost(town: Town, version: str, told: bool) -> None:
+    patient = town.patient()
+    how: dict[str, Any] = {"everybody": [town.clinic.party], "purposes": [Purpose.TREAT]} if told else {}
+    for path in sorted(shared("fhir-examples", version, "Consent").glob("*.json")):
+        readings = town.care.consents.read_fhir(path, patient=patient.party, **how)
+        left = sorted(item.location for reading in readings for item in reading.widening)
+        with pytest.raises(errors.InputError) as caught:
+            town.care.consents.from_fhir(path, patient=patient.party, **how)
+        expected = ", ".join(dict.fromkeys(left)) if left else "nothing to sign comes of"
+        assert expected in caught.value.message, path.name
+
+
 def test_from_fhir__denied_before__stays_denied(town: Town) -> None:
     patient = town.patient()
     first = town.care.consents.draft_denial(patient.party, classes=[HIV], even_in_emergency=[PSY])
@@ -228,6 +307,18 @@ def test_from_fhir__denied_before__stays_denied(town: Town) -> None:
     drafts = town.care.consents.from_fhir(tree, patient=patient.party)
     message = drafts.denials[0].typed.message
     assert message["denied"] == ["genomics", "hiv"] and message["emergencyDenied"] == ["genomics", "mental-health"]
+
+
+def test_from_fhir__two_denials__come_to_one(town: Town) -> None:
+    patient = town.patient()
+    both = [
+        {"resourceType": "Consent", "status": "active", "provision": {"type": "deny", "securityLabel": [_label(code)]}}
+        for code in ("HIV", "GDIS")
+    ]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": each} for each in both]}
+    (denial,) = town.care.consents.from_fhir(bundle, patient=patient.party).denials
+    town.relayer.care.consents.deny_signed(denial.signed_by(patient.signer))
+    assert denial.typed.message["denied"] == ["genomics", "hiv"]
 
 
 def _label(code: str) -> dict[str, str]:
