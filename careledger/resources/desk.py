@@ -120,12 +120,16 @@ class Desk:
     # SEALING
 
     def tags(
-        self, key: str | None, *, by: str, content: Content, about: str, author: str, rest: str
+        self, key: str | None, *, by: str, content: Content, about: str, author: str, act: str, rest: str
     ) -> tuple[str, str]:
-        """Return the tags of business key and content; without a key, the key follows from the content."""
-        tag = self.catalogue.tag
-        name = tag("key", by, key) if key is not None else tag("content", by, content.hash, author, about)
-        return name, tag("whole", content.hash, author, about, str(content.mask), content.media_type, rest)
+        """Return the tags of business key and content.
+
+        Without a key, it follows from what makes the act this one: content, author and patient, classes and media type,
+        and ``act``, which names the record that is superseded.
+        """
+        tag, what = self.catalogue.tag, (str(content.mask), content.media_type, act)
+        name = tag("key", by, key) if key is not None else tag("content", by, content.hash, author, about, *what)
+        return name, tag("whole", content.hash, author, about, *what, rest)
 
     def find(self, key_tag: str, content_tag: str) -> Item | None:
         """Return the record a business key stands for, if it is ready; destroy what was only begun.

@@ -68,13 +68,15 @@ class Records(RecordAccounting):
             media_type: What it is; guessed when not given.
             readers: Whom it is sealed to besides the author: parties with a published key, or keys.
             meaning: What the author's signature means.
-            key: The act's business key; when not given it follows from content, author and patient.
+            key: The act's business key; when not given it follows from content, author, patient, classes and media
+                type. Content whose record was shredded or entered in error is sealed anew.
             wait: Until when to wait.
             dry_run: Only say what it would cost; nothing is sealed or kept.
 
         Raises:
             InputError: The classes are not known, or nobody could open the record.
-            KeyReused: The key was used for other content, another patient, other classes or other readers.
+            KeyReused: The key was used for other content, another patient, other classes or other readers, or for a
+                record that is shredded or in error.
             StorageError: The store refused.
         """
         with Content.of(source, classes=classes, media_type=media_type) as content:
@@ -167,9 +169,10 @@ class Records(RecordAccounting):
         author, about = address_of(job.author), address_of(job.about)
         key_tag, content_tag = desk.tags(
             job.key, by=self._care.me, content=job.content, about=about, author=author,
-            rest="|".join([*names, job.meaning.name, job.more]),
+            act=job.more, rest="|".join([*names, job.meaning.name]),
         )  # fmt: skip
         with desk.catalogue.lock(key_tag):
+            self._revisit(desk.catalogue.by_key(key_tag))
             found = desk.find(key_tag, content_tag)
             if found is not None:
                 return found
@@ -183,6 +186,31 @@ class Records(RecordAccounting):
                 job.content, author=author, about=about, meaning=job.meaning, recipients=self._recipients(job),
                 key_tag=key_tag, content_tag=content_tag, keyed=job.key is not None, version=job.version,
             )  # fmt: skip
+
+    def _revisit(self, item: Item | None) -> None:
+        """See whether a record that was anchored still serves as the result of the call that made it.
+
+        One that has left the chain with its block is to be anchored again; one that is in error or shredded frees the
+        key that follows from its content, since whoever seals that content now means a record that holds.
+
+        Raises:
+            KeyReused: The caller's own key stands for a record in error.
+        """
+        if item is None or item.state != "anchored":
+            return
+        state = self.status(SealedRecord.of(item))
+        if state.status is RecordStatus.NONE:
+            self.desk.catalogue.change(item, state="ready")
+        elif state.status is RecordStatus.SHREDDED:
+            self._finish_shredding(item, state.basis)
+        elif state.status is RecordStatus.ENTERED_IN_ERROR:
+            if item.keyed:
+                raise KeyReused(
+                    "this key was used for a record that was since entered in error",
+                    why="A key stands for one record, also when that record is in error.",
+                    fix="Use another key, or none, if the content is to be sealed after all.",
+                )
+            self.desk.catalogue.change(item, key_tag=None, content_tag=None)
 
     def _recipients(self, job: _Job) -> list[Recipient]:
         """Return the keys a record is sealed to: the readers' and the author's."""
@@ -262,7 +290,8 @@ class Records(RecordAccounting):
     ) -> Receipt[SealedRecord] | Prepared:  # fmt: skip
         """Seal a newer version and anchor it together with the statement that it takes the old one's place.
 
-        The old version stays readable, and says so by ``warning``. Arguments as for ``seal``; the author stays.
+        The old version stays readable, and says so by ``warning``. The bytes may be those of a version before: other
+        classes are a correction, and so is going back. Arguments as for ``seal``; the author stays.
 
         Raises:
             RecordRegistry_BadTransition: The old version is not the current one.

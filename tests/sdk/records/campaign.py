@@ -2,7 +2,8 @@
 
     python campaign.py URL SUITE FOLDER MODE
 
-MODE is seal, all, supersede or shred. Prints one JSON object: how many steps, cases and mismatches there were.
+MODE is seal, all, supersede, correct (the same bytes in other classes) or shred. Prints one JSON object: how many steps,
+cases and mismatches there were.
 """
 
 from __future__ import annotations
@@ -53,9 +54,10 @@ class Case:
 
     def first(self, care: CareLedger) -> str:
         """What is there before: a record to supersede or shred."""
-        if self.mode not in ("supersede", "shred"):
+        if self.mode not in ("supersede", "correct", "shred"):
             return ""
-        made = care.records.seal(PLAIN[0], author=self.dr, about=self.ana, classes=LABS, key="old")
+        key = None if self.mode == "correct" else "old"
+        made = care.records.seal(PLAIN[0], author=self.dr, about=self.ana, classes=LABS, key=key)
         return str(made.value.id)  # type: ignore[union-attr]
 
     def work(self, care: CareLedger) -> str:
@@ -66,6 +68,8 @@ class Case:
             care.records.seal_all(PLAIN, author=self.dr, **how)  # type: ignore[arg-type]
         elif self.mode == "supersede":
             care.records.supersede(self.old, PLAIN[1], **how)  # type: ignore[arg-type]
+        elif self.mode == "correct":
+            care.records.supersede(self.old, PLAIN[0], about=self.ana, classes=LABS | {DataClass.HIV})
         else:
             care.records.shred(self.old, basis=LegalBasis.PATIENT_REQUEST)
         return ""
@@ -124,7 +128,7 @@ class Case:
         files = [path for path in (self.home / "store").rglob("*") if path.is_file()]
         sealed = [path for path in files if path.name.startswith("bafk")]
         wraps = list(self.home.rglob("*.wraps"))
-        expected = {"seal": (1, 1), "all": (3, 3), "supersede": (2, 2), "shred": (1, 0)}[self.mode]
+        expected = {"seal": (1, 1), "all": (3, 3), "supersede": (2, 2), "correct": (2, 2), "shred": (1, 0)}[self.mode]
         wrong = []
         if (anchored, len(sealed), len(wraps)) != (*expected, expected[1]):
             wrong.append(f"{anchored} anchored, {len(sealed)} sealed, {len(wraps)} wraps; expected {expected}")

@@ -33,7 +33,7 @@ def _campaign(town: CareLedger, folder: Path, mode: str) -> dict[str, int]:
     return result
 
 
-@pytest.mark.parametrize("mode", ["seal", "supersede"])
+@pytest.mark.parametrize("mode", ["seal", "supersede", "correct"])
 def test_R7_seal__given_kill_at_every_step__restart_finishes_and_nothing_is_anchored_without_bytes(
     town: CareLedger, tmp_path: Path, mode: str
 ) -> None:

@@ -219,6 +219,29 @@ def test_supersede__given_same_call_again__returns_first_result(
     assert (again.value, again.tx, again.repeated) == (first.value, first.tx, True)
 
 
+def test_supersede__given_same_bytes_in_other_classes__is_a_correction_once(dr: Person, ana: PartyRef) -> None:
+    old = dr.care.records.seal(b"HIV pos", author=dr.ref, about=ana, classes=LABS).value
+    right = LABS | {DataClass.HIV}
+    first = dr.care.records.supersede(old.id, b"HIV pos", about=ana, classes=right)
+    again = dr.care.records.supersede(old.id, b"HIV pos", about=ana, classes=right)
+    assert (again.value, again.tx, again.repeated) == (first.value, first.tx, True)
+    with dr.care.records.open(first.value.id) as stream:
+        assert stream.classes == right and stream.read() == b"HIV pos"
+    assert dr.care.records.status(old.id).status is RecordStatus.SUPERSEDED
+    assert dr.care.records.status(first.value.id).status is RecordStatus.CURRENT
+    assert len(dr.stored()) == 2
+
+
+def test_supersede__given_bytes_of_an_earlier_version__goes_back_to_them(dr: Person, ana: PartyRef) -> None:
+    first = dr.care.records.seal(b"A", author=dr.ref, about=ana, classes=LABS).value
+    second = dr.care.records.supersede(first.id, b"B", about=ana, classes=LABS).value
+    third = dr.care.records.supersede(second.id, b"A", about=ana, classes=LABS).value
+    again = dr.care.records.supersede(second.id, b"A", about=ana, classes=LABS)
+    assert again.value == third and again.repeated and third.id not in (first.id, second.id)
+    assert dr.care.records.read(third.id) == b"A"
+    assert dr.care.records.status(third.id).status is RecordStatus.CURRENT
+
+
 def test_supersede__given_version_that_is_not_current__refused_before_sealing(
     dr: Person, record: SealedRecord, ana: PartyRef
 ) -> None:

@@ -150,3 +150,39 @@ def test_seal__given_key_of_shredded_record__key_reused_but_content_is_new(dr: P
     anew = dr.care.records.seal(NOTE, author=dr.ref, about=ana, classes=LABS).value
     assert anew.id not in (keyed.id, plain.id)
     assert dr.care.records.read(anew.id) == NOTE
+
+
+def test_seal__given_content_of_a_record_in_error__is_a_new_record_once(dr: Person, ana: PartyRef) -> None:
+    wrong = dr.care.records.seal(NOTE, author=dr.ref, about=ana, classes=LABS).value
+    dr.care.records.mark_error(wrong.id)
+    anew = dr.care.records.seal(NOTE, author=dr.ref, about=ana, classes=LABS)
+    again = dr.care.records.seal(NOTE, author=dr.ref, about=ana, classes=LABS)
+    assert anew.value.id != wrong.id and not anew.repeated
+    assert (again.value, again.tx, again.repeated) == (anew.value, anew.tx, True)
+    assert dr.care.records.status(anew.value.id).status is RecordStatus.CURRENT
+    assert dr.care.records.status(wrong.id).status is RecordStatus.ENTERED_IN_ERROR
+    assert dr.care.records.read(wrong.id) == NOTE, "it stays readable, with a warning"
+
+
+def test_seal_all__given_one_in_error__seals_that_one_anew(dr: Person, ana: PartyRef) -> None:
+    sources = [b"one", b"two"]
+    first = dr.care.records.seal_all(sources, author=dr.ref, about=ana, classes=LABS).value
+    dr.care.records.mark_error(first[0].id)
+    second = dr.care.records.seal_all(sources, author=dr.ref, about=ana, classes=LABS).value
+    assert second[0].id != first[0].id and second[1].id == first[1].id
+
+
+def test_seal__given_key_of_a_record_in_error__key_reused(dr: Person, ana: PartyRef) -> None:
+    wrong = dr.care.records.seal(NOTE, author=dr.ref, about=ana, classes=LABS, key="doc/1").value
+    dr.care.records.mark_error(wrong.id)
+    with pytest.raises(KeyReused, match="entered in error"):
+        dr.care.records.seal(NOTE, author=dr.ref, about=ana, classes=LABS, key="doc/1")
+
+
+def test_seal__given_content_shredded_by_a_relayed_amendment__is_a_new_record(dr: Person, ana: PartyRef) -> None:
+    record = dr.care.records.seal(NOTE, author=dr.ref, about=ana, classes=LABS).value
+    signed = dr.care.records.sign_amendment(record, status=RecordStatus.SHREDDED, signer=dr.signer, basis=WHY)
+    dr.care.records.amend_signed(signed)
+    anew = dr.care.records.seal(NOTE, author=dr.ref, about=ana, classes=LABS).value
+    assert anew.id != record.id and dr.care.records.read(anew.id) == NOTE
+    assert len(dr.stored()) == 1, "what the chain says is shredded was destroyed here"
