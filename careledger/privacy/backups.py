@@ -81,7 +81,7 @@ def save_backup(
     step("backup.sealed")
     cid = store.put(io.BytesIO(text))
     step("backup.put")
-    if store.get(cid).read() != text:
+    if _read(store, cid) != text:
         raise StorageError("the store does not give the backup back as it was written", fix="Use another store.")
     papers = book.change(lambda old: replace(old, saved=(*old.saved, (serial, cid))))
     step("backup.noted")
@@ -210,5 +210,10 @@ def _looks_like_one(store: Store, cid: Cid) -> bool:
 
 
 def _fetch(store: Store, cid: str, password: Secret | None, opener: Opener | None, shares: Sequence[Secret]) -> Backup:
-    text = store.get(cid).read().decode("utf-8", "replace")
+    text = _read(store, cid).decode("utf-8", "replace")
     return open_backup(text, password=password, opener=opener, shares=shares)
+
+
+def _read(store: Store, cid: str) -> bytes:
+    with store.get(cid) as file:
+        return file.read()

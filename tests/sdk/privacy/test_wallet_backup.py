@@ -98,6 +98,18 @@ def test_R10_save__of_little_or_more__same_size(book: WalletBook, store: Store, 
     assert len(sizes) == 1
 
 
+def test_save__and_restore__leave_no_file_open(book: WalletBook, store: Store, monkeypatch) -> None:
+    read, honest = [], Store.get
+
+    def noting(self: Store, cid: str):
+        read.append(honest(self, cid))
+        return read[-1]
+
+    monkeypatch.setattr(Store, "get", noting)
+    restore(store, save(book, store).cid, password=PASSWORD)
+    assert [file.closed for file in read] == [True, True]
+
+
 def test_save__fourth__removes_the_first(book: WalletBook, store: Store) -> None:
     saved = [save(book, store) for _ in range(4)]
     assert [item.serial for item in saved] == [1, 2, 3, 4]
