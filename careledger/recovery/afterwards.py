@@ -11,10 +11,10 @@ from careledger.index import IndexedEvent
 from careledger.privacy.pseudonyms import KnownAccount, Scope, Wallet
 from careledger.privacy.walletbook import WalletBook
 from careledger.recovery.ceremony import Ceremony
-from careledger.recovery.kits import Guarded, Kit
+from careledger.recovery.kits import Kit
 from careledger.recovery.parcels import SPREAD_HOURS, Parcel, due
 from careledger.resources.guardian_sets import RecoveryState
-from careledger.values import Address, PartyRef, Prepared, keccak, to_hex
+from careledger.values import Address, PartyRef, Prepared, checksum, keccak, to_hex
 
 if TYPE_CHECKING:
     from careledger.client import CareLedger
@@ -101,20 +101,10 @@ def objections(
 
 
 def settle(book: WalletBook, care: CareLedger, ceremony: Ceremony, *, kit: Kit | None = None) -> None:
-    """Write what is back into the new wallet's book: its accounts, and the kit with the new keys' scopes."""
-    back = ceremony.known_accounts(care)
-    book.add(*back)
-    if kit is None:
-        return
-    scopes = {account.subject: account.scope for account in back}
-
-    def moved(items: Iterable[Guarded]) -> tuple[Guarded, ...]:
-        return tuple(
-            Guarded(item.subject, scopes.get(item.subject, item.scope), item.guardians, item.people, item.tags)
-            for item in items
-        )
-
-    book.set_kit(Kit(kit.chain_id, kit.registry, kit.people, moved(kit.accounts), moved(kit.before)).to_json())
+    """Write what is back into the new wallet's book: its accounts with the keys of now, and the kit as it is."""
+    book.add(*ceremony.known_accounts(care))
+    if kit is not None:
+        book.set_kit(kit.to_json())
 
 
 def openers(
@@ -146,9 +136,9 @@ def remaining(
         care: The suite.
         ceremony: The ceremony.
         lost_at: When the phone was lost, in seconds since 1970: what was done to the accounts since is to be looked at.
-        kit: The kit, which says whose records an account is about.
+        kit: The kit, which says with whom each account deals.
     """
-    scopes = {item.subject: item.scope for item in kit.accounts} if kit is not None else {}
+    scopes = kit.scopes if kit is not None else {}
     left: list[Left] = []
     for item, standing in zip(ceremony.accounts, ceremony.status(care), strict=True):
         if standing.state != "done":
@@ -158,9 +148,11 @@ def remaining(
         if not _has_key(care, ceremony.wallet, account):
             left.append(Left(item.subject, "publish", "publish", "Publish the new key to seal to (recovery.openers)."))
         scope = scopes.get(item.subject)
-        who = f"0x{scope.party.hex()}" if scope is not None and any(scope.party) else "each custodian"
+        who = checksum(to_hex(scope.party)) if scope is not None and any(scope.party) else "each custodian"
         again = f"Ask {who} to wrap its records for the new key (records.rewrap)"
-        left.append(Left(item.subject, "rewrap", "rewrap", f"{again}, and to pair the account anew."))
+        left.append(
+            Left(item.subject, "rewrap", "rewrap", f"{again}, and to pair the account anew (Wallet.answer, subject).")
+        )
         for event, what in changed_since(care, item.subject, lost_at) if lost_at is not None else ():
             line = f"Since the loss there was {what}, in block {event.block}: end it if it was not you."
             left.append(Left(item.subject, f"look/{event.block}/{event.index}", "look", line))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from careledger.chain.signers import Signer
 from careledger.errors import InputError, NotFound
-from careledger.privacy.pseudonyms import KnownAccount, Scope, Wallet
+from careledger.privacy.pseudonyms import KnownAccount, Scope, ScopeKind, Wallet
 from careledger.privacy.walletbook import WalletBook
 from careledger.recovery.kits import Guarded, Kit, Person, Sheet
 from careledger.recovery.papers import Answer, Invitation
@@ -116,7 +116,7 @@ def guard(
     people = [Person(each.guardian, PersonalText(label) if label else None) for each, label in named]
     everybody, numbers = _joined_people(old.people if old is not None else (), people)
     guarded = tuple(
-        _set_for(account, taken, numbers, quorum=quorum, larger_quorum=larger_quorum, wait_days=wait_days)
+        _set_for(account, taken, numbers, old, quorum=quorum, larger_quorum=larger_quorum, wait_days=wait_days)
         for account in accounts
     )
     current = [_current(care, account.subject, old) for account in accounts]
@@ -176,8 +176,8 @@ def _joined_people(before: Sequence[Person], now: Sequence[Person]) -> tuple[tup
 
 
 def _set_for(
-    account: KnownAccount, taken: Sequence[Mapping[str, tuple[str, str]]], numbers: Sequence[int], *, quorum: int,
-    larger_quorum: int | None, wait_days: int,
+    account: KnownAccount, taken: Sequence[Mapping[str, tuple[str, str]]], numbers: Sequence[int], old: Kit | None, *,
+    quorum: int, larger_quorum: int | None, wait_days: int,
 ) -> Guarded:  # fmt: skip
     """Make one account's set, in an order of its own: the places tell nobody which sets have one guardian."""
     order = list(range(len(taken)))
@@ -188,7 +188,10 @@ def _set_for(
         wait_days=wait_days,
     )  # fmt: skip
     people, tags = tuple(numbers[at] for at in order), tuple(Address(tag) for tag, _ in places)
-    return Guarded(Address(account.subject), account.scope, guardians, people, tags)
+    scope = account.scope
+    if scope.kind is ScopeKind.SUCCESSOR and old is not None:
+        scope = old.scopes.get(Address(account.subject), scope)
+    return Guarded(Address(account.subject), scope, guardians, people, tags)
 
 
 def _current(care: CareLedger, subject: str, old: Kit | None) -> Guarded | None:

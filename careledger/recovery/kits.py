@@ -15,7 +15,7 @@ from careledger.errors import InputError
 from careledger.privacy.documents import Split, open_document, seal_document
 from careledger.privacy.encoding import from_base64url, to_base64url
 from careledger.privacy.openers import SCRYPT_N, Opener, Recipient
-from careledger.privacy.pseudonyms import Scope
+from careledger.privacy.pseudonyms import Scope, ScopeKind
 from careledger.recovery.papers import broken, read, recipient_from_json, recipient_to_json
 from careledger.redact import PersonalText, Secret
 from careledger.resources.guardian_sets import GuardianSet
@@ -159,7 +159,7 @@ class Guarded:
 
     subject: Address = field(repr=False)
     scope: Scope = field(repr=False)
-    """Led to the key that set them."""
+    """What the account is for: its custodian, insurer or provider, also once another key controls it."""
     guardians: GuardianSet = field(repr=False)
     people: tuple[int, ...]
     """Which person stands at which index."""
@@ -206,6 +206,11 @@ class Kit:
 
     KIND: Final = "recovery-kit"
     FORMAT: Final = "careledger-recovery-kit-fields-v1"
+
+    @property
+    def scopes(self) -> dict[Address, Scope]:
+        """What each account is for, by subject; without those of which only the key of now is known."""
+        return {item.subject: item.scope for item in self.accounts if item.scope.kind is not ScopeKind.SUCCESSOR}
 
     def find(self, subject: str, commitment: str) -> Guarded | None:
         """Return the set of an account that the chain has under a commitment."""
