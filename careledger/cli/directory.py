@@ -13,16 +13,18 @@ import typer
 
 from careledger.cli import output
 from careledger.cli.frame import Frame, verb
+from careledger.cli.papers import book_of, wallet_of
 from careledger.cli.parameters import address_of, bytes32_of, code_of
 from careledger.cli.views import minute
 from careledger.directory.entries import Change, Entry, EntryKind, IdentityCheck
-from careledger.errors import InputError, Misuse
+from careledger.errors import InputError, Misuse, NotFound
 from careledger.redact import PersonalText
 from careledger.text import did_you_mean, shown
 from careledger.values import Address, Bytes32, PartyRef, to_hex
 
 if TYPE_CHECKING:
     from careledger.directory import Directory, PairingAnswer, PairingOffer
+    from careledger.privacy.pseudonyms import KnownAccount
 
 app = typer.Typer(no_args_is_help=True)
 _LONGEST = 8192
@@ -120,7 +122,9 @@ def answer(
     epoch: Annotated[int, typer.Option(help="Another one gives a fresh key to open with.", min=0)] = 0,
     subject: Annotated[
         Address | None,
-        typer.Option(parser=address_of, metavar="ADDRESS", help="The older account this wallet has recovered."),
+        typer.Option(
+            parser=address_of, metavar="ADDRESS", help="The older account this wallet has recovered or claimed."
+        ),
     ] = None,
     png: _Png = None,
     qr: _Qr = None,
@@ -133,18 +137,26 @@ def answer(
     from careledger.privacy.openers import DEFAULT_SUITE, Suite
 
     _require_new(png)
-    wallet = frame.profile.wallet()
+    wallet = wallet_of(frame)
     found = PairingOffer.from_uri(_text(offer))
     with frame.client() as care:
         given = wallet.answer(
             found, care=care, accredited=not unaccredited, number=number, epoch=epoch,
-            subject=None if subject is None else PartyRef("person", subject),
+            subject=None if subject is None else _controlled(frame, subject),
             encryption=Suite.X25519 if small else DEFAULT_SUITE,
         )  # fmt: skip
     who = f"{found.name} ({found.organisation})" if found.name else found.organisation
     frame.note(f"Answers {who}. The desk is to show the same digits: {given.check}.")
     facts = {"uri": given.uri, "organisation": found.organisation, "account": given.account, "check": given.check}
     _show(frame, given, facts, png=png, qr=qr)
+
+
+def _controlled(frame: Frame, subject: Address) -> KnownAccount | PartyRef:
+    """Return an account as the wallet's papers have it, with the key that signs for it; else the account alone."""
+    try:
+        return book_of(frame).account(subject)
+    except NotFound:
+        return PartyRef("person", subject)
 
 
 @verb(app, "complete", chain=True, asks=True)

@@ -11,7 +11,7 @@ from careledger.directory.entries import EntryKind
 from careledger.directory.pairing import PairingAnswer, PairingOffer, unexpired
 from careledger.errors import InputError, WrongChain
 from careledger.privacy.openers import DEFAULT_SUITE, Suite
-from careledger.privacy.pseudonyms import Scope, Wallet
+from careledger.privacy.pseudonyms import KnownAccount, Scope, Wallet
 from careledger.values import Address, PartyRef, address
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def answer(
     chain_id: int | None = None,
     suite: str | None = None,
     accredited: bool = True,
-    subject: PartyRef | None = None,
+    subject: PartyRef | KnownAccount | None = None,
     number: int = 0,
     epoch: int = 0,
     encryption: Suite = DEFAULT_SUITE,
@@ -46,11 +46,36 @@ def answer(
     _require_signed(found, care)
     if care is not None and accredited:
         _require_accredited(found, care)
-    scope = scope_of(found, number=number)
+    own = scope_of(found, number=number)
+    if subject is None:
+        return _signed(wallet, found, own, None, encryption, epoch)
+    if isinstance(subject, KnownAccount):
+        account, noted = address(subject.subject), subject.scope
+    else:
+        account, noted = subject.address, own
+    if care is None:
+        return _signed(wallet, found, noted, account, encryption, epoch)
+    # Led to by the subject alone after a recovery or claim; the relation's own where it was handed to that key.
+    controller = care.participants.controller_of(PartyRef("person", account))
+    for scope in dict.fromkeys((noted, Scope.successor(account, number=number), own)):
+        given = _signed(wallet, found, scope, account, encryption, epoch)
+        if is_signed_by(care.connection, controller, given.typed.digest, given.signature):
+            return given
+    raise InputError(
+        f"no key of this wallet controls account {account}",
+        why="It was handed to another key, or its recovery or claim is not carried yet.",
+        fix="Have the recovery or claim carried first, or answer with the wallet that controls it.",
+    )
+
+
+def _signed(
+    wallet: Wallet, offer: PairingOffer, scope: Scope, account: Address | None, encryption: Suite, epoch: int
+) -> PairingAnswer:
+    """Answer with the key and the opener of a scope, for its own account or for one that it controls."""
     signer = Signer.from_key(wallet.account(scope).key)
     key = wallet.opener(scope, suite=encryption, epoch=epoch).recipient(epoch=epoch)
-    account = Address(signer.address) if subject is None else subject.address
-    return PairingAnswer.to(found, account=account, recipient=key).signed_by(signer)
+    found = PairingAnswer.to(offer, account=account or Address(signer.address), recipient=key)
+    return found.signed_by(signer)
 
 
 def scope_of(offer: PairingOffer, *, number: int = 0) -> Scope:

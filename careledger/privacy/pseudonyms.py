@@ -277,8 +277,8 @@ class Wallet:
 
     def answer(
         self, offer: PairingOffer | str, *, care: CareLedger | None = None, chain_id: int | None = None,
-        suite: str | None = None, accredited: bool = True, subject: PartyRef | None = None, number: int = 0,
-        epoch: int = 0, encryption: Suite = DEFAULT_SUITE,
+        suite: str | None = None, accredited: bool = True, subject: PartyRef | KnownAccount | None = None,
+        number: int = 0, epoch: int = 0, encryption: Suite = DEFAULT_SUITE,
     ) -> PairingAnswer:  # fmt: skip
         """Answer an organisation's pairing code with the account of that relation, once it is known who asks.
 
@@ -288,7 +288,8 @@ class Wallet:
             chain_id: Without ``care``: the chain the wallet is for.
             suite: Without ``care``: the suite's directory the wallet is for.
             accredited: With ``care``, answer only an organisation with a credential in force.
-            subject: The account, where the wallet's own for this relation controls an older one: after a recovery.
+            subject: An older account that another key of the wallet controls: after a recovery or a claim. As a
+                ``WalletBook`` has it, it says which key; else the chain does (``care``), or the relation's own signs.
             number: Another number gives a fresh account that cannot be joined with the others.
             epoch: Of the opener: another one gives another key.
             encryption: HPKE suite of the opener; X25519 gives a code a fifth as large, without post-quantum safety.
@@ -296,7 +297,8 @@ class Wallet:
         Raises:
             FormatError: The text is no offer.
             WrongChain: It is for another suite or chain.
-            InputError: It is over, not signed by the organisation, or nobody vouches for the organisation.
+            InputError: It is over, not signed by the organisation, or nobody vouches for the organisation; or no key of
+                the wallet controls the subject.
         """
         from careledger.directory import wallet  # pairing needs the layers above this one
 

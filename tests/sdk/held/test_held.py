@@ -320,6 +320,20 @@ def test_claim__by_card__steward_powers_end_and_directives_stay(town: Town) -> N
         town.relayer.care.held.claim(found, town.care.held.sign_claim(found, controller=other, signer=card))
 
 
+def test_claim__by_a_successor_key__is_paired_with_that_key_and_its_opener(town: Town) -> None:
+    care, desk, mrn = town.steward.care, town.steward.care.directory, {"system": "urn:mrn", "value": "claimed"}
+    held = care.held.open(will=Will.PAPER, evidence=b"form").value
+    wallet, _ = Wallet.create()
+    scope = Scope.successor(held.subject.address)
+    own = Address(wallet.account(scope).address)
+    with pytest.raises(errors.InputError, match="no key of this wallet controls"):
+        wallet.answer(desk.pair(**mrn), care=care, accredited=False, subject=held.subject)
+    care.held.claim(held, care.held.sign_claim(held, controller=own, signer=held.card))
+    answer = wallet.answer(desk.pair(**mrn), care=care, accredited=False, subject=held.subject)
+    assert desk.complete(answer, checked="document-seen").party == held.subject
+    assert desk.opener_key(**mrn).public_key == wallet.opener(scope).public_key
+
+
 def test_claim__another_card__refused(town: Town) -> None:
     _, held = opened(town)
     stolen = town.care.held.new_card()

@@ -6,6 +6,7 @@ start → sign → add → carry → wait → executions → remaining
   killed at any step                                                      → taken up from the folder
   without a kit, by the sheets of a quorum                                → test_start__no_kit__…
   one account without a quorum                                            → a named remainder
+  each account paired anew                                                → test_answer__after_a_ceremony__…
 sign
   given another guardian's request, one key twice, or an unknown account  → refused
 add
@@ -25,9 +26,10 @@ from dataclasses import replace
 import pytest
 
 from careledger import DataClass, PartyRef, Purpose, Scope, Signer, errors, recovery, steps
+from careledger.privacy.walletbook import WalletBook
 from careledger.recovery import Approvals, Ceremony, Kit, Request
 from careledger.resources.calendar import DAY
-from tests.sdk.recovery.people import WAIT, Family
+from tests.sdk.recovery.people import PLAN_YEAR, WAIT, Family
 
 
 def finish(family: Family, ceremony: Ceremony, *numbers: int) -> None:
@@ -93,6 +95,39 @@ def test_K6_ceremony__whole_way__every_account_is_back_and_the_rest_is_listed(gu
     guarded.carry(again.parcels)
     assert care.participants.guardians_of(guarded.parties[0]).changing
     assert again.kit.scopes == {account.subject: account.scope for account in guarded.accounts}
+
+
+def test_answer__after_a_ceremony__each_account_is_paired_anew_with_the_key_that_was_published(
+    guarded: Family,
+) -> None:
+    town, care = guarded.town, guarded.care
+    desk, insurer, mrn = town.hospital.care.directory, town.steward.care.directory, {"system": "urn:mrn", "value": "7"}
+    offer = desk.pair(**mrn)
+    desk.complete(guarded.wallet.answer(offer, care=care, accredited=False), checked="document-seen")
+    card = {"system": "urn:card", "value": "8", "kind": "coverage", "plan_year": PLAN_YEAR}
+    ceremony = guarded.ceremony()
+    early = {"care": care, "accredited": False, "subject": guarded.parties[0]}
+    with pytest.raises(errors.InputError, match="no key of this wallet controls account 0x"):
+        ceremony.wallet.answer(desk.pair(**mrn, again=True), **early)
+    finish(guarded, ceremony)
+    book = WalletBook(ceremony.path.parent, ceremony.wallet)
+    recovery.settle(book, care, ceremony)
+    guarded.carry(recovery.openers(care, ceremony.wallet, book.accounts, hours=0))
+    place = {"chain_id": care.connection.chain_id, "suite": care.suite.directory}
+    for subject, how in (
+        (guarded.parties[0], {"care": care, "accredited": False}),
+        (book.accounts[0], {"care": care, "accredited": False}),
+        (book.accounts[0], place),
+    ):
+        answer = ceremony.wallet.answer(desk.pair(**mrn, again=True), subject=subject, **how)
+        entry = desk.complete(answer, checked="document-seen")
+        assert entry.party == guarded.parties[0]
+        published = care.participants.encryption_key(guarded.parties[0])
+        assert desk.opener_key(**mrn).public_key == published.public_key
+    answer = ceremony.wallet.answer(insurer.pair(**card), subject=book.accounts[2], care=care, accredited=False)
+    assert insurer.complete(answer, checked="document-seen").party == guarded.parties[2]
+    with pytest.raises(errors.InputError, match="no key of this wallet"):
+        guarded.wallet.answer(desk.pair(**mrn, again=True), **early)
 
 
 def replace_owner(family: Family, wallet, book) -> Family:
