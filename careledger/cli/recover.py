@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,7 +26,7 @@ from careledger.errors import InputError, Misuse, NotFound, Pending
 from careledger.text import shown
 
 if TYPE_CHECKING:
-    from careledger.recovery import Ceremony, Kit, Sheet
+    from careledger.recovery import Ceremony, Kit, Sheet, Standing
 
 recover_app = typer.Typer(no_args_is_help=True)
 
@@ -249,16 +250,33 @@ def _settle(frame: Frame, care: Any, ceremony: Ceremony) -> None:
 
 @verb(recover_app, "execute", chain=True)
 def execute(frame: Frame, folder: _Folder, name: _Name = None) -> None:
-    """Write a parcel for each account whose wait is over; exit code 4 where none is.
+    """Write a parcel for each account whose wait is over; where none is, says what is waited for, exit code 4.
 
     Example: careledger participants recover execute --parcels out --as ana-new
     """
     ceremony = _ceremony(frame, name)
     with frame.client() as care:
         files = parcels_out(folder, ceremony.executions(care))
+        standing = ceremony.status(care)
     frame.answer({"parcels": files}, lines=files)
-    if not files:
+    left = [item for item in standing if item.state != "done"]
+    if not files and left:
+        frame.note(_awaited(left))
         raise typer.Exit(Pending.exit_code)
+    if not files:
+        frame.note("Nothing is left to carry out: every account is back.")
+
+
+def _awaited(left: Sequence[Standing]) -> str:
+    """Say in a sentence why nothing can be carried out now, and from when on it can."""
+    what = f"Nothing can be carried out yet of {len(left)} account{'s' if len(left) > 1 else ''}"
+    waiting = [item.ready_at for item in left if item.state == "waiting"]
+    if waiting:
+        return f"{what}: the wait ends at {minute(min(waiting))}."
+    first = left[0]
+    until = f", until {minute(first.until)}" if first.until else ""
+    do = first.do[0].lower() + first.do[1:]
+    return f"{what}, with {first.approvals} of {first.needed} approvals on the chain: {do[:-1]}{until}."
 
 
 @verb(recover_app, "left", chain=True)
