@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from careledger import CareLedger, PartyRef, Purpose, Scope, Secret, Signer, Will, profiles, recovery
+from careledger import CareLedger, PartyRef, Purpose, Role, Scope, Secret, Signer, Wallet, Will, profiles, recovery
 from careledger.chain.anvil import find_anvil
 from careledger.chain.local import MNEMONIC
 from careledger.cli.papers import write_paper
+from careledger.cli.views import minute
 from careledger.codes import HeldStatus
 from careledger.privacy.openers import from_seed, new_seed, save_keystore
 from careledger.privacy.pseudonyms import new_mnemonic
@@ -28,7 +29,7 @@ from careledger.privacy.walletbook import WalletBook
 from careledger.recovery import Parcel
 from tests.cli.conftest import Result
 from tests.sdk.recovery.people import Family
-from tests.sdk.resources.town import Town, Townsman, build
+from tests.sdk.resources.town import Town, Townsman, accredit, build
 
 Cli = Callable[..., Result]
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,8 @@ def care(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CareLedger]:
             profiles.save(profiles.Profile(name, mnemonic=words, path=path, opener=opener, home=folder), folder)
             if who is not None:
                 who.care.participants.publish_key(from_seed(seed), subject=who.party)
-        for name in ("ana", "ana-new", "ben", "cleo", "dora"):
+        accredit(town, town.steward, Role.PROVIDER)
+        for name in ("ana", "ben", "cleo", "dora"):
             words = folder / "keys" / f"{name}.words"
             write_paper(words, new_mnemonic(words=12).reveal())
             profiles.save(profiles.Profile(name, ("patient",), mnemonic=words, home=folder), folder)
@@ -127,6 +129,8 @@ def test_people__the_page__runs_as_it_stands(cli: Cli, care: CareLedger, there: 
     )
     acted = next(e for e in care.events() if e.name == "HeldAccountOpened" and e.args["subject"] == ward.address)
     ana = ana_old.account(Scope.custodian(hospital)).address
+    mrn = {"system": "urn:oid:2.16.840.1.113883.19.5", "value": "MRN-4711"}
+    desk.directory.complete(ana_old.answer(desk.directory.pair(**mrn), care=care), checked="document-seen")
     shell = Shell(
         cli,
         {
@@ -135,11 +139,17 @@ def test_people__the_page__runs_as_it_stands(cli: Cli, care: CareLedger, there: 
         },
         lambda: care.chain.increase_time(3 * 86_400),
     )  # fmt: skip
+    waits: list[str] = []
     for line in commands():
         done = shell.run(line)
+        if done is not None and done.code == 4:
+            waits.append(done.err)
         if done is not None and "recover start" in line:
             shell.variables["digits1"], shell.variables["digits2"], *_ = digits_in(done)
 
+    assert len(waits) == 1 and "Nothing can be carried out yet of 3 accounts: the wait ends at 20" in waits[0]
+    over = cli("participants", "recover", "execute", "--parcels", "none", "--as", "ana-new")
+    assert over.code == 0 and "every account is back" in over.err
     assert care.held.get(PartyRef("person", shell.variables["held"])).status is HeldStatus.CLAIMED
     assert care.held.get(PartyRef("person", shell.variables["unknown"])).status is HeldStatus.CLOSED
     new = profiles.load("ana-new", there).wallet()
@@ -150,6 +160,15 @@ def test_people__the_page__runs_as_it_stands(cli: Cli, care: CareLedger, there: 
         assert care.participants.encryption_key(PartyRef("person", known.subject)).public_key == (
             new.opener(known.scope).public_key
         )
+    told = shell.told["participants recover left"]
+    assert f"Ask {hospital} to wrap its records" in told.out and f"Ask {clinic} to" in told.out
+    assert f"Ask {ana}" not in told.out
+    assert shell.variables["claimed"] == shell.variables["held"]
+    claimed = desk.directory.opener_key(system=mrn["system"], value="MRN-4712")
+    assert claimed.public_key == ana_old.opener(Scope.successor(shell.variables["held"])).public_key
+    assert shell.variables["paired"] == ana
+    published = care.participants.encryption_key(PartyRef("person", ana))
+    assert desk.directory.opener_key(**mrn).public_key == published.public_key
     again = profiles.load("ana-again", there)
     assert again.wallet().account(Scope.book()) == ana_old.account(Scope.book())
     renewed = care.guardians.get(ward, guardian=helper)
@@ -243,6 +262,34 @@ def test_recover_sign__digits_not_said_or_others__not_signed(cli: Cli, care: Car
     assert [len(item.approvals) for item in ceremony.accounts] == [0, 0, 0]
     ceremony.add(care, Path("signed.json").read_text())
     assert [len(item.approvals) for item in ceremony.accounts] == [1, 1, 1]
+
+
+def test_recover_execute__below_the_quorum__says_what_is_awaited_and_until_when(
+    cli: Cli, care: CareLedger, there: Path
+) -> None:
+    family = Family(build_again(care), there / "below")
+    family.guard()
+    write_paper(there / "keys" / "below.words", (words := new_mnemonic(words=12)).reveal())
+    home = there / "below"
+    profile = profiles.Profile("below", mnemonic=there / "keys" / "below.words", home=home)
+    profiles.save(profile, there)
+    wallet, sheets = Wallet.from_mnemonic(words), family.guarding.kit.sheets()
+    ceremony = recovery.Ceremony.start(home / "ceremonies", wallet, care, sheets=sheets, spread_hours=0)
+    execute = ("participants", "recover", "execute", "--parcels", "none", "--as", "below")
+    unsigned = cli(*execute)
+    assert (unsigned.code, unsigned.out) == (4, "")
+    assert "yet of 3 accounts, with 0 of 2 approvals on the chain: have guardians sign." in unsigned.err
+    family.carry(family.signed(ceremony, 0))
+    until = minute(ceremony.status(care)[0].until)
+    gathering = cli(*execute, "--json")
+    assert (gathering.code, gathering.json) == (4, {"parcels": []})
+    assert (
+        f"with 1 of 2 approvals on the chain: have more guardians sign, and their parcels carried, until {until}."
+        in (gathering.err)
+    )
+    offer = family.town.hospital.care.directory.pair(system="urn:mrn", value="below").uri
+    early = cli("directory", "answer", offer, "--subject", family.accounts[0].subject, "--as", "below")
+    assert early.code == 1 and f"no key of this wallet controls account {family.accounts[0].subject}" in early.err
 
 
 def build_again(care: CareLedger) -> Town:
