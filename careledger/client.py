@@ -22,8 +22,8 @@ from careledger.chain.sender import Sender
 from careledger.chain.signers import Signer
 from careledger.chain.suite import Suite
 from careledger.chain.tray import Tray
-from careledger.errors import CareLedgerError, InputError
-from careledger.index import Index, IndexedEvent, Source
+from careledger.errors import CareLedgerError, InputError, Misuse
+from careledger.index import Index, IndexedEvent, Options, ReorgTooDeep, Source
 from careledger.privacy.openers import Opener
 from careledger.resources.consents import Consents
 from careledger.resources.emergencies import Emergencies
@@ -82,6 +82,7 @@ class CareLedger:
         self._tray: Tray | None = None
         self.within_days: float | None = None
         """How many days acts may wait in the tray; None where they are sent at once. See :meth:`at_ease`."""
+        connection.rolled_back.add(self)
         self.participants = Participants(self)
         self.guardians = Guardians(self)
         self.emergencies = Emergencies(self)
@@ -113,7 +114,7 @@ class CareLedger:
         """Connect to a suite on a chain, having compared its code.
 
         Args:
-            rpc: The node's URL, several of them, an IPC path, or a connection.
+            rpc: The node's URL, several of them, an IPC path, or a connection, which has its node and finality already.
             suite: Address of the ``SuiteDirectory``.
             signer: Who acts; reading works without.
             opener: Who opens sealed records; reading the chain works without.
@@ -129,11 +130,23 @@ class CareLedger:
 
         Raises:
             NodeError: The node does not answer, or not as a node.
+            Misuse: An option is for making a connection, and one was given.
             WrongChain: The node is on another chain.
             SuiteError: No suite is there, or its code differs (``SuiteModified``).
         """
         if isinstance(rpc, Connection):
             connection = rpc
+            options = {
+                "finality": finality is not None, "allow_plain_http": allow_plain_http,
+                "public_rpc": public_rpc != "warn",
+            }  # fmt: skip
+            if given := [name for name, is_given in options.items() if is_given]:
+                raise Misuse(
+                    f"{' and '.join(given)} cannot be applied to a connection that is made already",
+                    why="They say how a connection is made.",
+                    fix="Give the node's URL, or make the connection so: Connection(Rpc(url), finality=8).",
+                )
+            connection.require_chain(chain_id)
         else:
             node = Rpc(rpc, allow_plain_http=allow_plain_http, public_rpc=public_rpc)
             connection = Connection(node, chain_id, finality=finality)
@@ -278,6 +291,11 @@ class CareLedger:
                 at = bytes.fromhex(self.suite[contract].address[2:]).rjust(32, b"\0")
                 raise contract_error(entry.selector + at)
 
+    def forget_rolled_back(self) -> None:
+        """Forget what was learnt of a development chain since the snapshot it was set back to."""
+        with self._lock:
+            self._retired.clear()
+
     # READING
 
     @property
@@ -289,13 +307,22 @@ class CareLedger:
                 found = [
                     Source(item.name, item.address, artifacts().load(item.name).abi, item.created_at) for item in names
                 ]
-                self._index = Index(self.connection.rpc, found, self._index_url)
+                options = Options(trust_shorter=self.connection.is_dev)
+                self._index = Index(self.connection.rpc, found, self._index_url, options=options)
             return self._index
 
     def sync(self) -> Index:
         """Bring the index up to the chain's head and return it."""
         self.connection.rpc.before_patient_read()
-        self.index.sync()
+        try:
+            self.index.sync()
+        except ReorgTooDeep:
+            if not self.connection.is_dev or self._index_url != ":memory:":
+                raise
+            with self._lock:  # a development chain was set back below what was final: read it anew
+                self.index.close()
+                self._index = None
+            self.index.sync()
         return self.index
 
     def events(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from careledger.chain.abi import Artifact, Catalogue, artifacts
 from careledger.chain.reverts import contract_error, revert_data
+from careledger.chain.rollback import RolledBack
 from careledger.chain.rpc import NodeRefused, RpcLike
 from careledger.chain.typed import Domain
 from careledger.errors import InputError, NodeMisbehaved, WrongChain
@@ -95,17 +96,33 @@ class Connection:
     ) -> None:
         self.rpc = rpc
         self.chain_id = int(rpc.request("eth_chainId"), 16)
-        if chain_id is not None and chain_id != self.chain_id:
-            raise WrongChain(
-                f"node {rpc.name} is on chain {self.chain_id}, not on {chain_id}",
-                why="The settings name another network than the node serves.",
-                fix="Use a node of the right network.",
-            )
+        self.require_chain(chain_id)
         self._finality = finality
         self.catalogue = catalogue or artifacts()
         self._fees: tuple[float, Fees] | None = None
         self._final: tuple[float, int] = (0.0, -1)
         self._lock = threading.Lock()
+        self.rolled_back = RolledBack()
+        """Who is told when a development chain was set back to a snapshot."""
+
+    def require_chain(self, chain_id: int | None) -> None:
+        """Refuse another chain than the one that is meant; any is, for None.
+
+        Raises:
+            WrongChain: The node is on another chain.
+        """
+        if chain_id is not None and chain_id != self.chain_id:
+            raise WrongChain(
+                f"node {self.rpc.name} is on chain {self.chain_id}, not on {chain_id}",
+                why="The settings name another network than the node serves.",
+                fix="Use a node of the right network.",
+            )
+
+    def forget_rolled_back(self) -> None:
+        """Forget what a development chain forgot when it was set back, and have everybody who uses this forget it."""
+        with self._lock:
+            self._fees, self._final = None, (0.0, -1)
+        self.rolled_back.tell(self)
 
     @property
     def is_dev(self) -> bool:

@@ -77,7 +77,7 @@ class LocalChain:
         self._rpc: RpcLike | None = None
         self._connection: Connection | None = None
         self.on_revert: list[Callable[[], Any]] = []
-        """Called after the chain was set back, such as ``sender.forget_rolled_back``."""
+        """Called after the chain was set back, such as the ``forget_rolled_back`` of a sender of another connection."""
         if binary:
             options = ["--silent", "--chain-id", str(chain_id), "--hardfork", hardfork, "--accounts", str(accounts)]
             options += ["--mnemonic", MNEMONIC]
@@ -171,10 +171,23 @@ class LocalChain:
         return str(self.rpc.request("evm_snapshot"))
 
     def revert(self, snapshot: str) -> None:
-        """Set the chain back to a snapshot, which is used up by it. Journals are told through ``on_revert``."""
+        """Set the chain back to a snapshot, which is used up by it.
+
+        Every client and sender over ``connection`` follows: those of ``CareLedger.local`` and ``as_``, and of
+        ``connect(chain.connection)``. Journals forget what the chain forgot, the index takes the blocks back, and a
+        record whose anchor is gone is anchored again when it is sealed again. Where blocks below a final one go, as
+        always in process, an index in memory is read anew: then no event comes back as removed, and cursors of before
+        do not serve. Not followed: an index in a file in that case, clients of other connections or programs, what
+        ``shred`` destroyed, and the log book and anchors that a custodian keeps in its home. ``on_revert`` is for
+        everybody else.
+
+        Raises:
+            InputError: There is no such snapshot.
+        """
         if self.rpc.request("evm_revert", [snapshot]) is not True:
             raise InputError("there is no such snapshot", why="Each serves once, and ends the later ones.")
-        self._connection = None if self._connection is None else Connection(self.rpc)
+        if self._connection is not None:
+            self._connection.forget_rolled_back()
         for told in self.on_revert:
             told()
 

@@ -84,6 +84,9 @@ class Sender:
         )  # fmt: skip
         self._nonce: tuple[float, int] | None = None
         self._lock = threading.Lock()
+        if connection.is_dev:
+            connection.rolled_back.add(self)
+            connection.rolled_back.add_journal(journal)
 
     @property
     def address(self) -> str:

@@ -100,7 +100,11 @@ class Faults:
         self.node("lost-answer", method=_SENDING, times=times)
 
     def reorg(self, depth: int = 1) -> None:
-        """Take the newest blocks back, with what was in them; as many empty ones take their place."""
+        """Take the newest blocks back, with what was in them; as many empty ones take their place.
+
+        The clients of ``people`` count the newest block as final and do not send again what was in it; connect with a
+        ``finality`` to test that (``docs/testing.md``).
+        """
         self._chain.reorg(depth)
 
     # THE STORE

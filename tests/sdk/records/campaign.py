@@ -2,8 +2,8 @@
 
     python campaign.py URL SUITE FOLDER MODE
 
-MODE is seal, all, supersede, correct (the same bytes in other classes) or shred. Prints one JSON object: how many steps,
-cases and mismatches there were.
+MODE is seal, all, supersede, correct (the same bytes in other classes) or shred. Prints one JSON object: how many
+steps, cases and mismatches there were.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ faults
 outcomes
   each is what it says         → test_outcome__…
 the page about it
-  its example passes           → test_page__its_example__passes_in_an_empty_folder
+  its examples pass            → test_page__its_examples__pass_in_an_empty_folder
   its table is OUTCOMES        → test_page__its_table__is_outcomes
 """
 
@@ -281,16 +281,17 @@ def test_outcomes__each_is_tested_and_says_what_happens() -> None:
 # THE PAGE
 
 
-def test_page__its_example__passes_in_an_empty_folder(tmp_path: Path) -> None:
-    conftest, example = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
+def test_page__its_examples__pass_in_an_empty_folder(tmp_path: Path) -> None:
+    conftest, example, deep = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
     (tmp_path / "conftest.py").write_text(conftest)
     (tmp_path / "test_reader.py").write_text(example)
+    (tmp_path / "test_reorg.py").write_text(deep)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:ape_test", "-p", "no:cacheprovider", "--durations=0"]
     done = subprocess.run(
         command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "7 passed" in done.stdout
+    assert "8 passed" in done.stdout
 
 
 def test_page__its_table__is_outcomes() -> None:
