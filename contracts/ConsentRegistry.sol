@@ -168,6 +168,9 @@ contract ConsentRegistry is IConsentRegistry, Module {
         StandingDenial storage standing = _standing[patient];
         uint64 lifted = (standing.denied & ~denied) | (standing.emergencyDenied & ~emergencyDenied);
         if (lifted != 0) revert Errors.ConsentRegistry_OnlyThePatientLifts(lifted);
+        // It would only make stale what the patient signed meanwhile.
+        bool adds = denied != standing.denied || emergencyDenied != standing.emergencyDenied;
+        if (!adds) revert Errors.ConsentRegistry_Missing();
 
         _deny(patient, denied, emergencyDenied);
 
@@ -188,13 +191,15 @@ contract ConsentRegistry is IConsentRegistry, Module {
         bytes32 legalReference
     ) external {
         _requirePatient(custodian);
-        // A retired contract still lets a custodian close what its policy opened.
-        if (rule == Rule.PermitUnlessDenied || rule == Rule.RequiredByLaw) _requireOpen();
         if (custodianRole != Role.Custodian && custodianRole != Role.Provider) {
             revert Errors.ConsentRegistry_NotAccredited(custodian, custodianRole, jurisdiction);
         }
-        if (!_participants.isActive(custodian, custodianRole, jurisdiction)) {
-            revert Errors.ConsentRegistry_NotAccredited(custodian, custodianRole, jurisdiction);
+        // What a policy opened its custodian can always close: retired the contract, suspended the custodian or not.
+        if (rule == Rule.PermitUnlessDenied || rule == Rule.RequiredByLaw) {
+            _requireOpen();
+            if (!_participants.isActive(custodian, custodianRole, jurisdiction)) {
+                revert Errors.ConsentRegistry_NotAccredited(custodian, custodianRole, jurisdiction);
+            }
         }
         if (classes & ~Words.KNOWN != 0) revert Errors.ConsentRegistry_BadClasses(classes, 0, Words.KNOWN);
         if (rule == Rule.Unstated || legalReference == bytes32(0)) revert Errors.ConsentRegistry_Missing();
@@ -231,7 +236,7 @@ contract ConsentRegistry is IConsentRegistry, Module {
         }
         facts.person = _word(personKey, request, request.personLimits);
         facts.acting = personKey == actingKey ? facts.person : _word(actingKey, request, request.capacityLimits);
-        if (request.capacity.kind() == RecipientKind.Role) facts.houseDenies = _houseDenies(request);
+        if (!facts.own) facts.otherwiseDenied = _otherwiseDenied(request, facts.acting);
         if (facts.accredited && request.custodian != address(0)) {
             (facts.rule, facts.ruleClasses) = _policyFor(request);
         }
@@ -338,14 +343,16 @@ contract ConsentRegistry is IConsentRegistry, Module {
         Purpose purpose = _purposeOf(terms.scope);
         if (_contains(TREATMENT_AND_PAYMENT, purpose)) return;
         Held memory account = _participants.heldOf(terms.patient);
-        if (account.status != HeldStatus.Open) return;
+        // A closed account has no steward any more; its guardians are bound as before.
+        if (account.status == HeldStatus.None || account.status == HeldStatus.Claimed) return;
         address steward = account.steward;
+        address controller = _participants.controllerOf(steward);
         Recipient to = terms.scope.recipient();
         address recipient = to.account();
         bool own = to.kind() == RecipientKind.Role ||
-            recipient == steward ||
             recipient == _caller() ||
-            recipient == _participants.controllerOf(steward) ||
+            recipient == controller ||
+            _participants.controllerOf(recipient) == controller ||
             _participants.isAffiliated(steward, recipient) ||
             _participants.isAffiliated(recipient, steward);
         if (own) revert Errors.ConsentRegistry_StewardLimit(steward, to, purpose);
@@ -375,28 +382,40 @@ contract ConsentRegistry is IConsentRegistry, Module {
         Request calldata request,
         Limits calldata limits
     ) private view returns (Directives.Word memory word) {
-        Directive memory d = _directives[key].read();
-        word.standing = Directives.standing(
-            d.version,
-            d.flags & DirectiveWords.REVOKED != 0,
-            d.notBefore,
-            d.expiresAt,
-            uint40(block.timestamp)
-        );
-        (word.permits, word.denies) = (d.permits, d.denies);
+        DirectiveWord d = _directives[key];
+        word.standing = _standingOf(d);
+        (word.permits, word.denies) = (d.permits(), d.denies());
         (word.opened, word.within) = (true, true);
-        if (d.flags & DirectiveWords.LIMITED != 0) {
+        if (d.flags() & DirectiveWords.LIMITED != 0) {
             word.opened = ConsentTypes.hash(limits) == _receipts[key];
             word.within = _isWithin(request, limits);
         }
     }
 
-    /// @dev Whoever asks as a role may be an organisation that was denied by name: no choice of capacity walks around that.
-    function _houseDenies(Request calldata request) private view returns (uint64) {
-        Recipient house = Recipients.organisation(request.actor);
-        bytes32 key = _key(request.patient, house.forPurpose(request.purpose));
-        Directives.Word memory word = _word(key, request, request.capacityLimits);
-        return word.standing == Directives.Standing.Live ? word.denies : 0;
+    function _standingOf(DirectiveWord d) private view returns (Directives.Standing) {
+        bool revoked = d.flags() & DirectiveWords.REVOKED != 0;
+        return Directives.standing(d.version(), revoked, d.notBefore(), d.expiresAt(), uint40(block.timestamp));
+    }
+
+    /// @dev What the patient denies to the same asker by its other name: no choice of capacity walks around that. Only a house
+    /// that the patient permits by name is an exception from what is denied to all of its role.
+    function _otherwiseDenied(
+        Request calldata request,
+        Directives.Word memory acting
+    ) private view returns (uint64 denied) {
+        DirectiveWord word = _directives[_key(request.patient, _otherName(request).forPurpose(request.purpose))];
+        if (_standingOf(word) != Directives.Standing.Live) return 0;
+        denied = word.denies();
+        if (request.capacity.kind() == RecipientKind.Organisation) denied &= ~Directives.permits(acting);
+    }
+
+    /// @dev A house that is asked as is a provider, say, to whom the patient may have denied as a role; and whoever asks as
+    /// a role or person may be a house that was denied by name.
+    function _otherName(Request calldata request) private pure returns (Recipient) {
+        if (request.capacity.kind() == RecipientKind.Organisation) {
+            return Recipients.everybody(request.organisationRole, request.jurisdiction);
+        }
+        return Recipients.organisation(request.actor);
     }
 
     /// @dev The custodian's base policy, if it speaks of the role in which the actor asks.
@@ -427,9 +446,9 @@ contract ConsentRegistry is IConsentRegistry, Module {
         bool byCapacity = reason == Reason.DeniedToCapacity || (reason == Reason.Directive && !byPerson);
         if (!byPerson && !byCapacity) return DirectiveId.wrap(bytes32(0));
         Recipient recipient = byPerson ? Recipients.person(request.actor) : request.capacity;
-        // A house that asks as a role is refused by the directive that names it.
-        bool byHouse = reason == Reason.DeniedToCapacity && facts.asked & facts.houseDenies != 0;
-        if (byHouse) recipient = Recipients.organisation(request.actor);
+        // What was denied by the other name is refused by the directive to that name.
+        bool byOther = reason == Reason.DeniedToCapacity && facts.asked & facts.otherwiseDenied != 0;
+        if (byOther) recipient = _otherName(request);
         return _idNow(request.patient, recipient.forPurpose(request.purpose));
     }
 

@@ -9,7 +9,7 @@ import {IParticipantRegistry} from "./interfaces/IParticipantRegistry.sol";
 import {BreakGlass} from "./libraries/BreakGlass.sol";
 import {Errors} from "./libraries/Errors.sol";
 import {Conduct, Emergency, EmergencyDesk, EmergencyId, EmergencyReason, Verdict} from "./types/Emergencies.sol";
-import {Credential, Jurisdiction, Role} from "./types/Participants.sol";
+import {Accreditation, Credential, Jurisdiction, Role} from "./types/Participants.sol";
 
 /// @title EmergencyRegistry
 /// @notice Breaking the glass: opened with a coded reason, over by itself, reviewed by the organisation, judged last by its accreditor.
@@ -169,6 +169,10 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
         (EmergencyId emergencyId, Emergency storage emergency) = _existing(patient, practitioner, number);
         Verdict old = emergency.verdict;
         _requireAccreditorOf(emergency.organisation, emergency.jurisdiction);
+        if (
+            _caller() == _participants.controllerOf(practitioner) ||
+            _caller() == _participants.controllerOf(_desks[emergency.organisation].privacyOfficer)
+        ) revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.OwnCase);
         if (old == Verdict.Unreviewed) {
             revert Errors.EmergencyRegistry_State(Errors.EmergencyStep.NotJudged);
         }
@@ -215,9 +219,10 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
     /// @dev Whoever issued the organisation's credential as a provider there, and is still admitted to.
     function _requireAccreditorOf(address organisation, Jurisdiction jurisdiction) private view {
         (, Credential memory credential) = _participants.credentialOf(organisation, Role.Provider, jurisdiction);
-        uint40 until = _participants.accreditationOf(credential.issuer, Role.Provider, jurisdiction).until;
+        Accreditation memory admitted = _participants.accreditationOf(credential.issuer, Role.Provider, jurisdiction);
         address caller = _caller();
-        if (block.timestamp >= until || _participants.controllerOf(credential.issuer) != caller) {
+        bool now_ = block.timestamp >= admitted.from && block.timestamp < admitted.until;
+        if (!now_ || _participants.controllerOf(credential.issuer) != caller) {
             revert Errors.EmergencyRegistry_NotAccredited(caller, Role.Provider, jurisdiction);
         }
     }
@@ -239,7 +244,7 @@ contract EmergencyRegistry is IEmergencyRegistry, Module {
             ++conduct.unjustified;
             until = BreakGlass.suspendedUntil(uint40(block.timestamp));
             _suspensions[practitioner].push(until);
-            emergency.suspension = SafeCast.toUint16(ends.length);
+            emergency.suspension = SafeCast.toUint32(ends.length);
         } else {
             --conduct.unjustified;
             ends[emergency.suspension - 1] = 0;

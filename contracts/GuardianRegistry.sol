@@ -8,7 +8,7 @@ import {Errors} from "./libraries/Errors.sol";
 import {Words} from "./libraries/Words.sol";
 import {Purpose} from "./types/Consents.sol";
 import {Guardianship, GuardianshipTerms} from "./types/Guardians.sol";
-import {Act, Capacity, Will} from "./types/Participants.sol";
+import {Act, Capacity, Held, HeldStatus, Will} from "./types/Participants.sol";
 
 /// @title GuardianRegistry
 /// @notice Who may act for a patient: its controller, its steward, or a guardian and those it delegated to.
@@ -65,6 +65,7 @@ contract GuardianRegistry is IGuardianRegistry, Module {
         address caller = _caller();
         bool steward = _participants.capacityOf(terms.patient, caller) == Capacity.Steward;
         if (!steward) _requireDelegable(terms, caller);
+        _requireNotOfSteward(terms, caller);
         _requireAct(act);
 
         _appoint(terms, steward ? address(0) : caller);
@@ -121,6 +122,20 @@ contract GuardianRegistry is IGuardianRegistry, Module {
         if (!within || terms.guardian == parent) {
             revert Errors.GuardianRegistry_BadGuardianship(terms.purposes, terms.until, terms.depth);
         }
+    }
+
+    /// @dev A guardian holds what a steward may not take for itself, and goes on when the steward is suspended: so the
+    /// steward of a held account and whoever is its own are nobody's guardian there, by whomever appointed.
+    function _requireNotOfSteward(GuardianshipTerms calldata terms, address caller) private view {
+        Held memory account = _participants.heldOf(terms.patient);
+        if (account.status == HeldStatus.None || account.status == HeldStatus.Claimed) return;
+        address controller = _participants.controllerOf(account.steward);
+        bool own = terms.guardian == caller ||
+            terms.guardian == controller ||
+            _participants.controllerOf(terms.guardian) == controller ||
+            _participants.isAffiliated(account.steward, terms.guardian) ||
+            _participants.isAffiliated(terms.guardian, account.steward);
+        if (own) revert Errors.GuardianRegistry_StewardLimit(account.steward, terms.guardian);
     }
 
     function _appoint(GuardianshipTerms calldata terms, address parent) private {

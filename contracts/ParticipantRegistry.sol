@@ -248,9 +248,7 @@ contract ParticipantRegistry is Control {
         _requireController(terms.steward);
         _requireAct(act);
         if (terms.claimKey == address(0)) revert Errors.ParticipantRegistry_Missing();
-        if (!isActive(terms.steward, Role.Steward, terms.jurisdiction)) {
-            revert Errors.ParticipantRegistry_NotActive(terms.steward, Role.Steward, terms.jurisdiction);
-        }
+        _requireSteward(terms.steward, terms.jurisdiction);
         if (_held[subject].status != HeldStatus.None) revert Errors.ParticipantRegistry_AlreadyHeld(subject);
 
         _held[subject] = Held({
@@ -297,6 +295,7 @@ contract ParticipantRegistry is Control {
     function closeProvisional(address subject, bytes32 link, Act calldata act) external {
         Held storage held = _open(subject);
         _requireController(held.steward);
+        _requireSteward(held.steward, held.jurisdiction);
         _requireAct(act);
         if (!held.provisional) revert Errors.ParticipantRegistry_NotHeld(subject);
         if (link == bytes32(0)) revert Errors.ParticipantRegistry_Missing();
@@ -307,6 +306,12 @@ contract ParticipantRegistry is Control {
     }
 
     /* INTERNAL */
+
+    function _requireSteward(address steward, Jurisdiction jurisdiction) private view {
+        if (!isActive(steward, Role.Steward, jurisdiction)) {
+            revert Errors.ParticipantRegistry_NotActive(steward, Role.Steward, jurisdiction);
+        }
+    }
 
     function _requireIssuable(Credential storage credential, CredentialTerms calldata terms) private view {
         bool named = terms.subject != address(0) && terms.subject != terms.issuer;

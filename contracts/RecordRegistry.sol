@@ -35,6 +35,8 @@ contract RecordRegistry is IRecordRegistry, Module {
     uint32 public constant DEFAULT_INTERVAL = 1 days;
     uint32 private constant MIN_INTERVAL = 1 hours;
     uint32 private constant MAX_INTERVAL = 7 days;
+    /// @dev Entries of one part: more than any tree that a custodian keeps, and never the rest of all numbers.
+    uint64 private constant MAX_PART = 2 ** 32;
 
     /* STORAGE */
 
@@ -148,7 +150,10 @@ contract RecordRegistry is IRecordRegistry, Module {
         AccessLog storage log = _logs[custodian];
         uint64 expected = log.lastEntry + 1;
         if (root == bytes32(0)) revert Errors.RecordRegistry_Missing();
-        if (first != expected || last < first) revert Errors.RecordRegistry_BadEntries(first, last, expected);
+        // A part that took all numbers there are would be the log's last, whoever has the key afterwards.
+        if (first != expected || last < first || last - first >= MAX_PART) {
+            revert Errors.RecordRegistry_BadEntries(first, last, expected);
+        }
 
         bytes32 head = keccak256(abi.encode(log.head, root, first, last));
         log.lastEntry = last;

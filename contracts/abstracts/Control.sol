@@ -84,9 +84,8 @@ abstract contract Control is IParticipantRegistry, Module {
         Recovery storage recovery = _recoveries[id];
         if (newController == address(0)) revert Errors.ParticipantRegistry_Missing();
         if (_isVoid(recovery, account.recoveries)) _begin(recovery, _guardiansInForce(subject), account.recoveries);
-        if (deadline > recovery.begunAt + Recoveries.LAPSE) {
-            revert Errors.ParticipantRegistry_BadWindow(0, deadline, recovery.begunAt + Recoveries.LAPSE);
-        }
+        uint40 lapsesAt = Recoveries.lapsesAt(recovery.begunAt, recovery.readyAt);
+        if (deadline > lapsesAt) revert Errors.ParticipantRegistry_BadWindow(0, deadline, lapsesAt);
         if (_commitment(terms) != recovery.guardians) {
             revert Errors.ParticipantRegistry_NotTheGuardians(subject, recovery.guardians);
         }

@@ -86,7 +86,8 @@ interface IConsentRegistry {
     ) external;
 
     /// @notice {grant} by a steward, or by a guardian for this purpose.
-    /// @dev Emits {ActedFor} as well. A steward grants to itself, its affiliates or a role only for TREAT, HPAYMT, COVERAGE.
+    /// @dev Emits {ActedFor} as well. For a held account, also a closed one, nobody grants to its steward, whoever is under the
+    /// steward's key, its affiliates, itself or a role but for TREAT, HPAYMT and COVERAGE.
     function grantFor(GrantTerms calldata terms, Act calldata act) external;
 
     /// @notice Ends a directive, so that nobody may read under it again; also any grant signed for it and not yet carried.
@@ -128,13 +129,15 @@ interface IConsentRegistry {
     ) external;
 
     /// @notice {deny} by a steward or guardian, who can add to a denial and never lift one.
+    /// @dev What adds nothing is refused: it would only make stale what the patient signed meanwhile.
     function denyFor(address patient, uint64 denied, uint64 emergencyDenied, Act calldata act) external;
 
     /* BASE POLICY */
 
     /// @notice A custodian states what holds for accredited actors of a jurisdiction where the patient has said nothing.
-    /// @dev Emits {BasePolicyStated}. Requirements: The caller controls the custodian, which is active there as custodian
-    /// or provider. @param legalReference keccak256 of the legal text's citation, which is public.
+    /// @dev Emits {BasePolicyStated}. Requirements: The caller controls the custodian. A rule that permits is stated only while
+    /// it is active there as custodian or provider; one that closes, always. A policy stands until another is stated.
+    /// @param legalReference keccak256 of the legal text's citation, which is public.
     function statePolicy(
         address custodian,
         Role custodianRole,
@@ -149,8 +152,8 @@ interface IConsentRegistry {
     /* DECISION */
 
     /// @notice Whether an actor may read classes of a patient's data for a purpose, why, on what basis, and how much.
-    /// @dev Reads, at the most: one slot of standing denials, one for the actor as a person, one for the capacity, three of
-    /// the participant registry: six. A limited directive adds one each, a base policy one, emergency treatment one, and
+    /// @dev Reads, at the most: one slot of standing denials, one for the actor as a person, one for the capacity, one for its
+    /// other name, three of the participant registry: seven. A limited directive adds one each, a base policy one, emergency treatment one, and
     /// for family and power-of-attorney purposes the patient's account and a guardian's line of up to three.
     /// Denial beats permission.
     function decide(Request calldata request) external view returns (Answer memory);

@@ -46,10 +46,12 @@ interface IGuardianRegistry {
     ) external;
 
     /// @notice {appointGuardian} by a steward on legal authority, or by a guardian that delegates part of what it has.
-    /// @dev Emits {ActedFor} as well. A delegate has no more purposes, no longer time and one level less than its parent.
+    /// @dev Emits {ActedFor} as well. A delegate has no more purposes, no longer time and one level less than its parent. For a
+    /// held account neither its steward nor whoever is the steward's own becomes guardian; who was appointed goes on when the
+    /// steward is suspended.
     function appointGuardianFor(GuardianshipTerms calldata terms, Act calldata act) external;
 
-    /// @notice Ends a guardianship, and with it all that was delegated below it.
+    /// @notice Ends a guardianship; all that was delegated below it rests, until the guardian is appointed again.
     /// @dev Emits {GuardianshipEnded}. The patient, its steward, the guardian itself, or whoever delegated it.
     function endGuardianship(address patient, address guardian) external;
 

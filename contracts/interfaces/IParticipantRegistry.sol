@@ -238,7 +238,8 @@ interface IParticipantRegistry {
     ) external;
 
     /// @notice Closes a provisional account whose patient has become known.
-    /// @dev Emits {HeldAccountClosed}. Requirements: The caller controls the steward. The account is open and provisional.
+    /// @dev Emits {HeldAccountClosed}. Requirements: The caller controls the steward, active
+    /// there. The account is open and provisional. Its patient can still claim it.
     /// @param link Salted commitment to the real account; the join is shown off chain, to those who may know.
     function closeProvisional(address subject, bytes32 link, Act calldata act) external;
 

@@ -126,7 +126,7 @@ interface IRecordRegistry {
     function nameReceiptKey(address custodian, address key) external;
 
     /// @notice Anchors the next entries of a custodian's access log.
-    /// @dev Emits {LogAnchored}. The head is keccak256(previous head, root, first, last).
+    /// @dev Emits {LogAnchored}. The head is keccak256(previous head, root, first, last). At most 2**32 entries.
     /// @param root Root of the positional Merkle tree over the entries' leaves in order: entry `first + i` is leaf i.
     function anchorLog(address custodian, bytes32 root, uint64 first, uint64 last) external;
 

@@ -94,8 +94,9 @@ library Directives {
         uint64 denied;
         /// @dev Classes denied even in an emergency.
         uint64 emergencyDenied;
-        /// @dev Classes denied to the actor as an organisation, where it asks as a role.
-        uint64 houseDenies;
+        /// @dev Classes denied to the same asker by its other name: to the house that asks as a role or person, or to the
+        /// role of the house that is asked as.
+        uint64 otherwiseDenied;
         /// @dev The directive for the actor as a person, whatever the capacity.
         Word person;
         /// @dev The directive for the capacity; the same as `person` if that is the capacity.
@@ -160,7 +161,7 @@ library Directives {
 
     function _ordinary(Facts memory f) private pure returns (Reason reason, Basis basis, uint64 granted) {
         uint64 personDenies = f.person.standing == Standing.Live ? f.person.denies : 0;
-        uint64 actingDenies = (f.acting.standing == Standing.Live ? f.acting.denies : 0) | f.houseDenies;
+        uint64 actingDenies = (f.acting.standing == Standing.Live ? f.acting.denies : 0) | f.otherwiseDenied;
         uint64 denied = f.denied | personDenies | actingDenies;
 
         uint64 said = permits(f.person);

@@ -111,6 +111,9 @@ library Errors {
     /// @notice Thrown when an act is given without its will, evidence or guardian.
     /// @custom:fix Give a will, evidence or guardian that is not zero and not the patient.
     error GuardianRegistry_Missing();
+    /// @notice Thrown when a held account is to get its steward, or whoever is the steward's own, as a guardian.
+    /// @custom:fix Appoint somebody who is neither the steward's affiliate nor under its key.
+    error GuardianRegistry_StewardLimit(address steward, address guardian);
     /// @notice Thrown when guardianship reaches further in purposes, time or depth than its appointer may give.
     /// @custom:fix At most a year at a time; a delegate gives no more than it has, and one level less.
     error GuardianRegistry_BadGuardianship(uint32 purposes, uint40 until, uint8 depth);

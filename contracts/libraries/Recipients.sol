@@ -17,6 +17,12 @@ library Recipients {
         return Recipient.wrap(bytes32((uint256(RecipientKind.Organisation) << 208) | uint160(who)));
     }
 
+    /// @notice A recipient that is all in a role somewhere.
+    function everybody(Role as_, Jurisdiction where) internal pure returns (Recipient) {
+        uint256 word = (uint256(RecipientKind.Role) << 208) | (uint256(as_) << 192);
+        return Recipient.wrap(bytes32(word | (uint256(Jurisdiction.unwrap(where)) << 160)));
+    }
+
     /// @notice Its kind, or None if the word is not one this contract writes.
     function kind(Recipient r) internal pure returns (RecipientKind) {
         uint256 word = uint256(Recipient.unwrap(r));

@@ -27,7 +27,12 @@ library Recoveries {
     /// @notice Whether a proposal was left lying: nobody completed its quorum in time, or nobody carried it out.
     /// @param readyAt When it may be carried out; zero while its quorum is not complete.
     function hasLapsed(uint40 begunAt, uint40 readyAt, uint256 time) internal pure returns (bool) {
-        return time > (readyAt != 0 ? readyAt : begunAt) + LAPSE;
+        return time > lapsesAt(begunAt, readyAt);
+    }
+
+    /// @notice The last second of a proposal. No approval is signed for longer, so none counts for the next one.
+    function lapsesAt(uint40 begunAt, uint40 readyAt) internal pure returns (uint40) {
+        return (readyAt != 0 ? readyAt : begunAt) + LAPSE;
     }
 
     /// @notice When a proposal may be carried out whose quorum is complete at `quorumAt`; after an objection the wait is double.

@@ -37,7 +37,7 @@ struct Emergency {
     /// @dev Where organisation and practitioner were accredited.
     Jurisdiction jurisdiction;
     /// @dev Slot 1. Place, from 1, of what it brought among the practitioner's suspensions; 0 = nothing, or overturned.
-    uint16 suspension;
+    uint32 suspension;
 }
 
 /// @notice An organisation's standing as to emergencies. Slot 0.
@@ -50,7 +50,7 @@ struct EmergencyDesk {
 /// @notice A practitioner's standing as to emergencies. Slot 0.
 struct Conduct {
     /// @dev Emergencies found unjustified and not overturned on appeal.
-    uint16 unjustified;
+    uint32 unjustified;
     /// @dev While in the future, the practitioner opens no emergency: the end of the last suspension that stands; 0 = none does.
     uint40 suspendedUntil;
 }

@@ -40,7 +40,7 @@ BROKEN = [
     ("Recoveries", "Recoveries", "readyAt + LAPSE + 1", "readyAt + LAPSE", {"completed", "objectedTo"}),
     ("Recoveries", "Recoveries", "end > until ? end : until", "end", {"anotherFroze", "neverFrozenShorter"}),
     ("Recoveries", "Recoveries", ": begunAt) + LAPSE", ": begunAt) + 2 * LAPSE", {"thirtyDaysToCarryOut", "wasFrozen"}),
-    ("Recoveries", "Recoveries", "return time > (readyAt", "return time < (readyAt", {"lapsedForEver"}),
+    ("Recoveries", "Recoveries", "return time > lapsesAt", "return time < lapsesAt", {"lapsedForEver"}),
     ("Recoveries", "Recoveries", "largerQuorum >= quorum", "largerQuorum > 0", {"waitsOfADayToNinety"}),
     ("BreakGlass", "BreakGlass", "judgedAt + SUSPENSION", "judgedAt + WINDOW", {"laterEndsNoEarlier"}),
     ("BreakGlass", "BreakGlass", "judgedAt + SUSPENSION", "2 * SUSPENSION - judgedAt", {"laterEndsNoEarlier"}),

@@ -58,20 +58,20 @@ def prepare(world):
 
 
 PATHS = {
-    "a person": (2, lambda w, house, _: request(w.patient, w.practitioner)),
-    "an organisation's practitioner": (6, lambda w, house, _: request(w.patient, w.practitioner, house)),
-    "the organisation itself": (5, lambda w, house, _: request(w.patient, w.clinic, house)),
+    "a person": (3, lambda w, house, _: request(w.patient, w.practitioner)),
+    "an organisation's practitioner": (7, lambda w, house, _: request(w.patient, w.practitioner, house)),
+    "the organisation itself": (6, lambda w, house, _: request(w.patient, w.clinic, house)),
     "a role": (6, lambda w, house, _: request(w.patient, w.practitioner, role(Role.Practitioner))),
     "a limited directive in both": (
-        8, lambda w, house, o: request(
+        9, lambda w, house, o: request(
             w.patient, w.practitioner, house, purpose=Purpose.HRESCH, person_limits=o, capacity_limits=o
         ),
     ),
-    "a base policy": (7, lambda w, house, _: request(w.patient, w.practitioner, house, custodian=w.custodian)),
-    "an emergency": (7, lambda w, house, _: request(w.patient, w.practitioner, house, purpose=Purpose.ETREAT)),
-    "a guardian": (4, lambda w, house, _: request(w.patient, w.stranger, purpose=Purpose.FAMRQT)),
+    "a base policy": (8, lambda w, house, _: request(w.patient, w.practitioner, house, custodian=w.custodian)),
+    "an emergency": (8, lambda w, house, _: request(w.patient, w.practitioner, house, purpose=Purpose.ETREAT)),
+    "a guardian": (5, lambda w, house, _: request(w.patient, w.stranger, purpose=Purpose.FAMRQT)),
     "a guardian at the end of a line": (
-        10, lambda w, house, _: request(w.patient, w.practitioner, house, purpose=Purpose.FAMRQT),
+        11, lambda w, house, _: request(w.patient, w.practitioner, house, purpose=Purpose.FAMRQT),
     ),
     "the patient itself": (2, lambda w, house, _: request(w.patient, w.patient)),
 }  # fmt: skip

@@ -86,7 +86,7 @@ contract HeldHandler is Kit {
     function close(uint256 which, uint256 by) external {
         uint256 i = which % ACCOUNTS;
         address sender = _sender(by, steward);
-        bool allowed = sender == steward && states[i] == HeldStatus.Open && _terms[i].provisional;
+        bool allowed = sender == steward && !suspended && states[i] == HeldStatus.Open && _terms[i].provisional;
         bytes memory data = abi.encodeCall(participants.closeProvisional, (accounts[i], bytes32(uint256(9)), _paper));
         attempt(sender, address(participants), data, allowed, "K-inv2: closed");
         if (allowed) states[i] = HeldStatus.Closed;
@@ -246,7 +246,7 @@ contract RecoveryHandler is Kit {
         (circle, index) = (1 + circle % 2, index % 3);
         Proposal memory p = _proposals[heir];
         if (isVoid(heir)) p = Proposal(circleInForce(), 0, 0, false, false, life, clock, 0, 0);
-        bool allowed = p.circle == circle && p.approvals & (uint32(1) << index) == 0 && clock <= p.begunAt + LAPSE;
+        bool allowed = p.circle == circle && p.approvals & (uint32(1) << index) == 0;
         bytes memory data = abi.encodeCall(
             participants.approveRecovery,
             (account, heir, _circles[circle], _proofs[circle][index], clock, "")

@@ -20,7 +20,7 @@ contract DirectivesTest is Kit {
         uint64 asked;
         uint64 denied;
         uint64 emergencyDenied;
-        uint64 houseDenies;
+        uint64 otherwiseDenied;
         RawWord person;
         RawWord acting;
         uint8 flags;
@@ -34,7 +34,7 @@ contract DirectivesTest is Kit {
 
     function _facts(Raw memory r) private pure returns (Directives.Facts memory f) {
         (f.asked, f.denied, f.emergencyDenied) = (r.asked, r.denied, r.emergencyDenied);
-        f.houseDenies = r.houseDenies;
+        f.otherwiseDenied = r.otherwiseDenied;
         (f.person, f.acting) = (_word(r.person), _word(r.acting));
         (f.capacityHeld, f.accredited) = (r.flags & 1 != 0, r.flags & 2 != 0);
         (f.own, f.guardian, f.emergency) = (r.flags & 28 == 28, r.flags & 100 == 100, r.flags & 136 == 136);
@@ -47,7 +47,7 @@ contract DirectivesTest is Kit {
         f.asked &= f.asked & 0x700 == 0 ? 0x1f : 0x0f; // an unknown class now and then
         f.denied &= f.denied & 0x30 == 0 ? 0x0f : 0;
         f.emergencyDenied &= f.emergencyDenied & 0x30 == 0 ? 0x0f : 0;
-        f.houseDenies &= f.houseDenies & 0x30 == 0 ? 0x0f : 0;
+        f.otherwiseDenied &= f.otherwiseDenied & 0x30 == 0 ? 0x0f : 0;
         f.ruleClasses &= 0x0f;
         f.person.permits &= 0x0f;
         f.person.denies &= f.person.denies & 0x30 == 0 ? 0x0f : 0;
@@ -64,7 +64,7 @@ contract DirectivesTest is Kit {
     function _one(Directives.Facts memory f, uint64 class) private pure returns (bool may, bool spoken) {
         (bool personPermits, bool personDenies) = _says(f.person, class);
         (bool actingPermits, bool actingDenies) = _says(f.acting, class);
-        if ((f.denied | f.houseDenies) & class != 0 || personDenies || actingDenies) return (false, false);
+        if ((f.denied | f.otherwiseDenied) & class != 0 || personDenies || actingDenies) return (false, false);
         spoken = personPermits || (actingPermits && f.capacityHeld);
         bool policy = f.rule == Rule.PermitUnlessDenied || f.rule == Rule.RequiredByLaw;
         may = f.guardian || spoken || (policy && f.accredited && f.ruleClasses & class != 0);
@@ -80,7 +80,7 @@ contract DirectivesTest is Kit {
             (, bool denies) = _says(f.acting, uint64(1) << uint8(i) & f.asked);
             if (denies) return Reason.DeniedToCapacity;
         }
-        if (f.asked & f.houseDenies != 0) return Reason.DeniedToCapacity;
+        if (f.asked & f.otherwiseDenied != 0) return Reason.DeniedToCapacity;
         if (!f.capacityHeld) return Reason.CapacityNotHeld;
         Directives.Word memory w = f.acting.standing == Directives.Standing.Absent ? f.person : f.acting;
         if (w.standing == Directives.Standing.NotYet) return Reason.NotYetValid;
@@ -137,7 +137,7 @@ contract DirectivesTest is Kit {
         (f.own, f.emergency, f.guardian) = (false, false, false);
         if (seed & 1 == 0) f.person.standing = Directives.Standing.Live;
         if (seed & 2 == 0) f.acting.standing = Directives.Standing.Live;
-        if (seed & 4 == 0) (f.denied, f.houseDenies, f.person.denies, f.acting.denies) = (0, 0, 0, 0);
+        if (seed & 4 == 0) (f.denied, f.otherwiseDenied, f.person.denies, f.acting.denies) = (0, 0, 0, 0);
         if (seed & 8 == 0) f.capacityHeld = true;
         if (seed & 16 == 0) f.asked = 1;
         _compare(f);
@@ -149,7 +149,7 @@ contract DirectivesTest is Kit {
         _narrow(f);
         f.asked = f.asked & 3 == 0 ? 1 : f.asked & 3;
         (f.own, f.emergency, f.guardian, f.capacityHeld) = (false, false, false, true);
-        (f.denied, f.houseDenies, f.person.denies, f.acting.denies) = (0, 0, 0, 0);
+        (f.denied, f.otherwiseDenied, f.person.denies, f.acting.denies) = (0, 0, 0, 0);
         if (seed & 1 == 0) f.accredited = false;
         if (seed & 2 == 0) f.acting.standing = Directives.Standing.Live;
         if (seed & 4 == 0) f.acting.permits |= f.asked;

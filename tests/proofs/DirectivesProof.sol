@@ -49,7 +49,7 @@ abstract contract DirectivesFormula is Kit {
     }
 
     function _denied(Directives.Facts memory f) internal pure returns (uint64) {
-        return f.denied | f.houseDenies | (_live(f.person) & f.person.denies) | (_live(f.acting) & f.acting.denies);
+        return f.denied | f.otherwiseDenied | (_live(f.person) & f.person.denies) | (_live(f.acting) & f.acting.denies);
     }
 
     function _spec(Directives.Facts memory f) internal pure returns (uint64) {
@@ -111,7 +111,7 @@ contract DirectivesProof is DirectivesFormula {
     }
 
     function check_C1_decide__live_denial_to_capacity_beats_all(Directives.Facts memory f) public pure {
-        assert(_spec(f) & _ordinary(f) & ((_live(f.acting) & f.acting.denies) | f.houseDenies) == 0);
+        assert(_spec(f) & _ordinary(f) & ((_live(f.acting) & f.acting.denies) | f.otherwiseDenied) == 0);
     }
 
     function check_C12_decide__emergency_never_opens_what_is_denied_in_emergencies(
@@ -159,7 +159,7 @@ contract DirectivesProof is DirectivesFormula {
         f.emergencyDenied |= emergencyDenied;
         f.person.denies |= personDenies;
         f.acting.denies |= actingDenies;
-        f.houseDenies |= actingDenies;
+        f.otherwiseDenied |= actingDenies;
         assert(_spec(f) & ~before == 0);
     }
 

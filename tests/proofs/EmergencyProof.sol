@@ -91,7 +91,7 @@ contract EmergencyProof is Kit {
         vm.store(
             address(_emergencies),
             keccak256(abi.encode(practitioner, CONDUCT)),
-            bytes32(uint256(suspendedUntil) << 16)
+            bytes32(uint256(suspendedUntil) << 32)
         );
         vm.prank(practitioner);
         try
@@ -138,7 +138,8 @@ contract EmergencyProof is Kit {
     function _overturn(address practitioner, address accreditor, uint40[3] memory ends, uint8 place) private {
         vm.assume(accreditor != FORWARDER && accreditor != address(0));
         vm.assume(0 < ends[0] && ends[0] <= ends[1] && ends[1] <= ends[2]);
-        _participants.set(practitioner, accreditor, 0);
+        vm.assume(practitioner != accreditor && practitioner != HOUSE);
+        _participants.set(HOUSE, accreditor, 0);
         _putSuspensions(practitioner, ends);
         _putUnjustified(practitioner, place);
 
@@ -161,7 +162,7 @@ contract EmergencyProof is Kit {
         vm.store(
             address(_emergencies),
             keccak256(abi.encode(practitioner, CONDUCT)),
-            bytes32(uint256(3) | (uint256(ends[2]) << 16))
+            bytes32(uint256(3) | (uint256(ends[2]) << 32))
         );
     }
 

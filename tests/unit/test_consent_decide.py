@@ -93,14 +93,23 @@ decide
   given a revoked grant
     when only the person had one
       it says revoked
+  given a denial to a role
+    when a house of it asks as itself
+      it denies
+    when the patient permits a house by name
+      it allows that house
+  given a guardian that is a house denied by name
+    when it asks as a person
+      it denies
 """
 
 import pytest
 
 from careledger.codes import Purpose
 from tests.chainkit import START
-from tests.words import (
+from tests.words import (  # fmt: skip
     DAY,
+    EVIDENCE,
     GENOMICS,
     HIV,
     KNOWN,
@@ -124,7 +133,7 @@ from tests.words import (
     role,
     scope,
     terms,
-)  # fmt: skip
+)
 
 NONE = "0x" + "00" * 32
 
@@ -526,3 +535,42 @@ def test_decide__given_a_revoked_grant__when_only_the_person_had_one__says_revok
     world.consents.revoke(patient, scope(person(practitioner)), ConsentReason.PatientRequest, sender=patient)
     assert answer(world, patient, practitioner, house) == refused(Reason.Revoked)
     assert answer(world, patient, practitioner) == refused(Reason.Revoked)
+
+
+@pytest.mark.parametrize("who", ["house", "staff"])
+def test_decide__given_a_denial_to_a_role__when_a_house_of_it_asks_as_itself__denies(
+    world, patient, clinic, practitioner, custodian, who
+):
+    said = (Purpose.TREAT, Rule.PermitUnlessDenied, KNOWN, 1 << Role.Provider, EVIDENCE)
+    world.consents.statePolicy(custodian, Role.Custodian, SWISS, *said, sender=custodian)
+    actor = clinic if who == "house" else practitioner
+    asked = (world, patient, actor, organisation(clinic))
+    assert answer(*asked, custodian=custodian)[0] == Reason.BasePolicy
+    to = role(Role.Provider)
+    world.consents.grant(terms(patient, to, permits=0, denies=LABS), sender=patient)
+    assert answer(*asked, custodian=custodian) == refused(Reason.DeniedToCapacity)
+    found = world.decide(request(patient, actor, organisation(clinic), custodian=custodian))
+    assert found["directiveId"] == world.directive_id(patient, scope(to), 1)
+
+
+def test_decide__given_a_denial_to_a_role__when_the_patient_permits_a_house_by_name__allows_that_house(
+    world, patient, clinic, hospital
+):
+    world.consents.grant(terms(patient, role(Role.Provider), permits=0, denies=LABS | NOTES), sender=patient)
+    world.consents.grant(terms(patient, organisation(clinic), permits=LABS, denies=0), sender=patient)
+    assert answer(world, patient, clinic, organisation(clinic))[0] == Reason.Directive
+    assert answer(world, patient, clinic, role(Role.Provider)) == refused(Reason.DeniedToCapacity)
+    both = answer(world, patient, clinic, organisation(clinic), classes=LABS | NOTES)
+    assert both == (Reason.DeniedToCapacity, Basis.Directive, LABS)
+    assert answer(world, patient, hospital, organisation(hospital)) == refused(Reason.DeniedToCapacity)
+
+
+def test_decide__given_a_guardian_that_is_a_house_denied_by_name__when_it_asks_as_a_person__denies(
+    world, patient, clinic
+):
+    world.guardians.appointGuardian(guardianship(patient, clinic), sender=patient)
+    asked = {"purpose": Purpose.PATRQT}
+    assert answer(world, patient, clinic, **asked)[0] == Reason.Guardian
+    world.consents.grant(terms(patient, organisation(clinic), Purpose.PATRQT, permits=0, denies=LABS), sender=patient)
+    for capacity in (person(clinic), organisation(clinic)):
+        assert answer(world, patient, clinic, capacity, **asked)[0] == Reason.DeniedToCapacity

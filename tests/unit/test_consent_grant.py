@@ -99,12 +99,18 @@ grantFor
       it is limited
     when a guardian grants to that key
       it is limited
+  given a closed provisional account
+    when its guardian grants to the steward
+      it is limited as before
+  given a house under the stewards key
+    when it grants to it
+      it is limited
 """
 
 import pytest
 
 from careledger.codes import Purpose
-from tests.chainkit import NOTHING, START, ZERO, deploy, reverts
+from tests.chainkit import NOTHING, START, ZERO, Person, deploy, reverts
 from tests.words import (
     EVIDENCE,
     HIV,
@@ -529,3 +535,23 @@ def test_grantFor__given_a_steward_with_a_new_key__when_a_guardian_grants_to_tha
     names = {"steward": steward, "recipient": h32(person(relayer)), "purpose": Purpose.FAMRQT}
     with reverts("ConsentRegistry_StewardLimit", **names):
         world.consents.grantFor(terms(held, person(relayer), Purpose.FAMRQT, version=2), PAPER, sender=insurer)
+
+
+def test_grantFor__given_a_closed_provisional_account__when_its_guardian_grants_to_the_steward__is_limited_as_before(
+    world, steward, stranger
+):
+    key = Person("claim key")
+    held = world.open_held(key, provisional=True)
+    world.guardians.appointGuardianFor(guardianship(held, stranger, purposes=(1 << 24) - 1), PAPER, sender=steward)
+    world.participants.closeProvisional(held, digest("link"), PAPER, sender=steward)
+    to = organisation(steward)
+    with reverts("ConsentRegistry_StewardLimit", steward=steward, recipient=h32(to), purpose=Purpose.HMARKT):
+        world.consents.grantFor(terms(held, to, Purpose.HMARKT), PAPER, sender=stranger)
+
+
+def test_grantFor__given_a_house_under_the_stewards_key__when_it_grants_to_it__is_limited(world, hospital, steward):
+    held = world.open_held(Person("claim key"))
+    world.participants.changeController(hospital, steward, sender=hospital)
+    to = organisation(hospital)
+    with reverts("ConsentRegistry_StewardLimit", steward=steward, recipient=h32(to), purpose=Purpose.HMARKT):
+        world.consents.grantFor(terms(held, to, Purpose.HMARKT), PAPER, sender=steward)

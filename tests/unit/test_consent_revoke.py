@@ -77,6 +77,8 @@ denyFor
   given a guardian
     when it holds the patients own purpose
       it adds
+    when it adds nothing
+      it reverts and leaves what the patient signed
 statePolicy
   when a custodian or provider calls
     it states and reports old and new
@@ -91,13 +93,16 @@ statePolicy
   given the registry retired
     when stated
       it only closing rules pass (C11)
+  given a suspended custodian
+    when stated
+      it only closing rules pass
 """
 
 import pytest
 
 from careledger.codes import Purpose
 from tests.chainkit import NOTHING, PROBES, START, reverts
-from tests.words import (
+from tests.words import (  # fmt: skip
     EVIDENCE,
     HIV,
     KNOWN,
@@ -111,9 +116,11 @@ from tests.words import (
     YEAR,
     Capacity,
     ConsentReason,
+    CredentialStatus,
     Reason,
     Role,
     Rule,
+    StatusReason,
     Will,
     digest,
     guardianship,
@@ -123,7 +130,7 @@ from tests.words import (
     role,
     scope,
     terms,
-)  # fmt: skip
+)
 from tests.world import LATER
 
 ASKED = ConsentReason.PatientRequest
@@ -484,3 +491,27 @@ def test_revoke__when_the_scope_is_malformed__reverts(world, patient):
     for odd in (scope(0), scope(organisation(world.clinic), 24)):
         with reverts("ConsentRegistry_BadScope", scope=odd):
             world.consents.revoke(patient, odd, ASKED, sender=patient)
+
+
+def test_denyFor__given_a_guardian__when_it_adds_nothing__reverts_and_leaves_what_the_patient_signed(
+    world, patient, stranger, relayer
+):
+    world.guardians.appointGuardian(guardianship(patient, stranger), sender=patient)
+    signature = world.sign_denial(patient, patient, LABS, LABS, 0)
+    with reverts("ConsentRegistry_Missing"):
+        world.consents.denyFor(patient, 0, 0, PAPER, sender=stranger)
+    assert world.consents.denySigned(patient, LABS, LABS, 0, LATER, signature, sender=relayer).events
+
+
+@pytest.mark.parametrize(
+    "rule", [Rule.PermitUnlessDenied, Rule.RequiredByLaw, Rule.DenyUnlessGranted, Rule.BreakGlassOnly]
+)
+def test_statePolicy__given_a_suspended_custodian__when_stated__only_closing_rules_pass(world, custodian, rule):
+    suspended = (Role.Custodian, SWISS, CredentialStatus.Suspended, StatusReason.KeyCompromised)
+    world.participants.setCredentialStatus(custodian, *suspended, sender=world.accreditor)
+    said = (custodian, Role.Custodian, SWISS, Purpose.TREAT, rule, KNOWN, 1 << Role.Provider, EVIDENCE)
+    if rule in (Rule.PermitUnlessDenied, Rule.RequiredByLaw):
+        with reverts("ConsentRegistry_NotAccredited", account=custodian, role=Role.Custodian, jurisdiction=SWISS):
+            world.consents.statePolicy(*said, sender=custodian)
+    else:
+        assert world.consents.statePolicy(*said, sender=custodian).event("BasePolicyStated")["newRule"] == rule

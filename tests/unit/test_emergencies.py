@@ -42,6 +42,43 @@ openEmergency
   given a house of the practitioners own
     when opened for it
       it reverts (C12)
+settleAppeal
+  given the reason given again
+    when the first is appealed
+      it still waits (H10)
+  given a verdict
+    when the accreditor speaks
+      it is the last word (H10)
+    when the new one is incomplete
+      it reverts
+  given two unjustified ones
+    when one is overturned
+      it stays suspended
+  given three unjustified ones
+    when some are overturned
+      it the last that stands suspends
+    when all are overturned
+      it another suspends anew
+  given one served
+    when a later one is overturned
+      it is suspended no more
+  when anybody but its accreditor calls
+    it reverts
+  given the accreditor was dismissed
+    when it calls
+      it reverts
+  given an overdue one
+    when the accreditor speaks
+      it is judged and counts down
+  given an unreviewed one
+    when settled before any verdict
+      it reverts
+  given a case of its own
+    when the accreditor speaks
+      it reverts
+  given the accreditor is admitted anew later
+    when it calls before
+      it reverts
 reviewEmergency
   given an open one
     when the officer finds it justified
@@ -65,37 +102,6 @@ markOverdue
   given several
     when one is reviewed
       it the rest still suspends
-settleAppeal
-  given a verdict
-    when the accreditor speaks
-      it is the last word (H10)
-    when the new one is incomplete
-      it reverts
-  given the reason given again
-    when the first is appealed
-      it still waits (H10)
-  given two unjustified ones
-    when one is overturned
-      it stays suspended
-  given three unjustified ones
-    when some are overturned
-      it the last that stands suspends
-    when all are overturned
-      it another suspends anew
-  given one served
-    when a later one is overturned
-      it is suspended no more
-  when anybody but its accreditor calls
-    it reverts
-  given the accreditor was dismissed
-    when it calls
-      it reverts
-  given an overdue one
-    when the accreditor speaks
-      it is judged and counts down
-  given an unreviewed one
-    when settled before any verdict
-      it reverts
 emergency
   when every action is taken in every state
     it only the legal ones pass (H16)
@@ -637,3 +643,35 @@ def test_emergencyOf__given_one_opened__when_another_number_is_asked__has_its_id
         found = world.emergencies.emergencyOf(world.patient, world.practitioner, number)
         times = {"until": 0, "reviewDue": 0}
         assert found == {"emergencyId": emergency_id(world, number), "emergency": nothing, **times}
+
+
+@pytest.mark.parametrize("how", ["accreditor", "key", "officer"])
+def test_settleAppeal__given_a_case_of_its_own__when_the_accreditor_speaks__reverts(
+    world, clinic, accreditor, practitioner, how
+):
+    if how == "officer":
+        world.emergencies.namePrivacyOfficer(clinic, accreditor, sender=clinic)
+    else:
+        world.participants.changeController(practitioner, accreditor, sender=practitioner)
+    open_(world, sender=practitioner if how == "officer" else accreditor)
+    if how == "key":
+        review(world, UNJUSTIFIED)
+    else:
+        world.warp(START + REVIEW)
+        mark(world)
+    with reverts("EmergencyRegistry_State", step=EmergencyStep.OwnCase):
+        settle(world, JUSTIFIED)
+
+
+def test_settleAppeal__given_the_accreditor_is_admitted_anew_later__when_it_calls_before__reverts(
+    world, accreditor, given_open
+):
+    review(world, UNJUSTIFIED)
+    who, day = (accreditor, Role.Provider, SWISS), START + 8 * DAY
+    world.participants.dismissAccreditor(*who, day, StatusReason.CriteriaNotMet, sender=world.governor)
+    world.warp(day)
+    world.participants.admitAccreditor(*who, day + 30 * DAY, day + 800 * DAY, sender=world.governor)
+    with reverts("EmergencyRegistry_NotAccredited", account=accreditor, role=Role.Provider, jurisdiction=SWISS):
+        settle(world, JUSTIFIED)
+    world.warp(day + 30 * DAY)
+    assert settle(world, JUSTIFIED).events

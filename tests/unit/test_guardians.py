@@ -28,6 +28,8 @@ appointGuardianFor
       it appoints directly
     when will or evidence is missing
       it reverts
+    when its steward appoints its own
+      it reverts
   given a guardian with depth
     when it delegates
       it the delegate hangs below it (C7)
@@ -50,6 +52,12 @@ appointGuardianFor
   given the registry retired
     when called
       it reverts
+  given a guardian of a held account
+    when it delegates to the steward
+      it reverts
+  given a claimed account
+    when the patient appoints the former steward
+      it appoints
 endGuardianship
   given a delegate
     when patient guardian or parent calls
@@ -91,7 +99,7 @@ capacityFor
 import pytest
 
 from careledger.codes import Purpose
-from tests.chainkit import NOTHING, START, ZERO, reverts
+from tests.chainkit import NOTHING, START, ZERO, Person, reverts
 from tests.words import (
     DAY,
     EVIDENCE,
@@ -475,3 +483,41 @@ def test_K6_capacityFor__given_a_guardian_whose_key_was_changed__when_either_key
         with reverts("GuardianRegistry_NotAuthorised", patient=patient, caller=who):
             end(world, patient, mother, who)
     assert end(world, patient, mother, patient).events
+
+
+@pytest.mark.parametrize("own", ["steward", "its key", "its house", "its staff", "under its key"])
+def test_appointGuardianFor__given_a_held_account__when_its_steward_appoints_its_own__reverts(
+    world, held, steward, hospital, practitioner, stranger, own
+):
+    if own == "its key":
+        world.participants.changeController(steward, stranger, sender=steward)
+    if own == "its house":
+        world.affiliate(hospital, steward)
+    if own == "its staff":
+        world.affiliate(steward, practitioner)
+    if own == "under its key":
+        world.participants.changeController(hospital, steward, sender=hospital)
+    guardian = {"steward": steward, "its key": stranger, "its staff": practitioner}.get(own, hospital)
+    with reverts("GuardianRegistry_StewardLimit", steward=steward, guardian=guardian):
+        world.guardians.appointGuardianFor(
+            guardianship(held, guardian), PAPER, sender=stranger if own == "its key" else steward
+        )
+    assert not world.guardians.isGuardian(held, guardian, Purpose.PATRQT)
+
+
+def test_appointGuardianFor__given_a_guardian_of_a_held_account__when_it_delegates_to_the_steward__reverts(
+    world, held, steward, stranger
+):
+    world.guardians.appointGuardianFor(guardianship(held, stranger, depth=1), PAPER, sender=steward)
+    with reverts("GuardianRegistry_StewardLimit", steward=steward, guardian=steward):
+        world.guardians.appointGuardianFor(guardianship(held, steward), PAPER, sender=stranger)
+
+
+def test_appointGuardianFor__given_a_claimed_account__when_the_patient_appoints_the_former_steward__appoints(
+    world, steward, patient
+):
+    key = Person("claim key")
+    held = world.open_held(key)
+    world.participants.claimHeld(held_terms(steward, key), patient, LATER, b"", sender=key)
+    world.guardians.appointGuardian(guardianship(held, steward), sender=patient)
+    assert world.guardians.isGuardian(held, steward, Purpose.PATRQT)

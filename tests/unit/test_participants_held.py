@@ -65,6 +65,9 @@ closeProvisional
   given the registry retired
     when the steward calls
       it closes it (C11)
+  given a suspended steward
+    when it calls
+      it reverts
 changeController
   when the controller calls
     it hands over at once (K6)
@@ -393,3 +396,11 @@ def test_heldAddress__when_computed_off_chain__is_the_same(world, said):
     kinds = ["bytes32", "uint256", "address", "address", "uint32", "address", "bytes32", "bool"]
     whole = keccak(encode(kinds, [*values, bytes.fromhex(said["salt"][2:]), False]))
     assert world.participants.heldAddress(said) == checksum("0x" + whole[12:].hex())
+
+
+def test_closeProvisional__given_a_suspended_steward__when_it_calls__reverts(world, custodian, steward):
+    held = world.open_held(custodian, provisional=True)
+    suspended = (Role.Steward, SWISS, CredentialStatus.Suspended, StatusReason.UnderInvestigation)
+    world.participants.setCredentialStatus(steward, *suspended, sender=world.accreditor)
+    with reverts("ParticipantRegistry_NotActive", subject=steward, role=Role.Steward, jurisdiction=SWISS):
+        world.participants.closeProvisional(held, digest("link"), PAPER, sender=steward)

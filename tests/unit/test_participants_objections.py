@@ -42,13 +42,17 @@ approveRecovery
       it begins anew
   when the deadline is more than thirty days away
     it reverts
+  given an objection in the last second
+    when the larger quorum signs
+      it prevails
 """
 
 import pytest
 
-from tests.chainkit import START, reverts
+from tests.chainkit import START, Person, reverts
 from tests.unit.recoveries import LAPSE, WAIT, approve, endorse, execute, object_, recovery_id
 from tests.words import CALIFORNIA, DAY, SWISS, RecoveryStep, Role
+from tests.world import APPROVAL, NO_TERMS, Circle
 
 # OBJECTING AND ENDORSING
 
@@ -183,3 +187,29 @@ def test_executeRecovery__given_one_recovery__when_another_is_made_later__counts
     tx = execute(world, patient, stranger, family)
     assert tx.event("ControllerChanged")["recoveries"] == 2
     assert tx.event("ControllerChanged")["oldController"] == fresh.address
+
+
+@pytest.mark.parametrize("wait, late", [(31 * DAY, 0), (90 * DAY, 0), (3 * DAY, 29 * DAY)])
+def test_approveRecovery__given_an_objection_in_the_last_second__when_the_larger_quorum_signs__prevails(
+    world, patient, fresh, relayer, wait, late
+):
+    people = [Person(f"guardian {number}") for number in range(3)]
+    circle = Circle(people, quorum=2, larger=3, wait=wait)
+    world.participants.setGuardians(patient, NO_TERMS, circle.terms, sender=patient)
+
+    def carry(index, deadline):
+        said = {"subject": patient, "newController": fresh, "recoveries": 0, "deadline": deadline}
+        signature = world.sign(people[index], world.participants, "RecoveryApproval", APPROVAL, said)
+        return approve(world, patient, fresh, circle, index, deadline=deadline, signature=signature, sender=relayer)
+
+    carry(0, START + LAPSE)
+    world.warp(START + late)
+    carry(1, START + LAPSE)
+    world.warp(START + late + wait - 1)
+    object_(world, patient, fresh, patient)
+    ready = START + late + 2 * wait
+    with reverts("ParticipantRegistry_BadWindow", **{"from": 0, "until": ready + LAPSE + 1, "latest": ready + LAPSE}):
+        carry(2, ready + LAPSE + 1)
+    assert carry(2, ready + LAPSE).events
+    world.warp(ready)
+    assert execute(world, patient, fresh, circle).events

@@ -48,6 +48,9 @@ anchorLog
   given the registry retired
     when the custodian calls
       it anchors (C11)
+  given a thief with the key
+    when it would take all numbers
+      it reverts and the log goes on
 isLogged
   given a log
     when an entry is proved
@@ -361,3 +364,15 @@ def test_K6_reportOmission__given_the_custodians_key_was_changed__when_an_old_re
     world.participants.changeController(custodian, Person("custodian's fresh key"), sender=custodian)
     world.warp(START + 2 * DAY)
     assert report(world, said, signature=signature).events
+
+
+def test_anchorLog__given_a_thief_with_the_key__when_it_would_take_all_numbers__reverts_and_the_log_goes_on(
+    world, custodian, stranger
+):
+    world.participants.changeController(custodian, stranger, sender=custodian)
+    for last in (2**64 - 1, 2**32 + 1):
+        with reverts("RecordRegistry_BadEntries", first=1, last=last, expectedFirst=1):
+            world.records.anchorLog(custodian, digest("anything"), 1, last, sender=stranger)
+    world.records.anchorLog(custodian, digest("anything"), 1, 2**32, sender=stranger)
+    world.participants.changeController(custodian, custodian, sender=stranger)
+    assert world.records.anchorLog(custodian, digest("mine"), 2**32 + 1, 2**32 + 1, sender=custodian).events

@@ -46,11 +46,10 @@ class Acting(Consents):
 
     def steward_may(self, patient: str, who: str, kind: str, purpose: int) -> bool:
         """C-inv11: for a held account, nothing to the steward's own but for treatment and payment."""
-        if purpose in OWN_PURPOSES or self.held.get(patient) != 1:
+        if purpose in OWN_PURPOSES or self.held.get(patient) not in (1, 3):
             return True
         to = RECIPIENTS[kind]
-        own = to is None or to in ("steward", who, self.controller("steward"))
-        return not own and not self.affiliated("steward", to) and not self.affiliated(to, "steward")
+        return to is not None and to != who and not self.is_stewards_own(to)
 
     def check_acted(self, patient: str, who: str, purpose: int) -> None:
         """The act says in what capacity it was done."""
@@ -82,12 +81,13 @@ class Acting(Consents):
 
     @rule(patient=patients, who=actors, denied=masks, emergency=masks, more=st.booleans(), paper=papers)
     def deny_for(self, patient, who, denied, emergency, more, paper):
-        """C-inv12: who acts for a patient adds to its denials, and lifts none."""
+        """C-inv12: who acts for a patient adds to its denials, and lifts none; what adds nothing is refused."""
         who, old = self.speaker(patient, who, Purpose.PATRQT), self.denial(patient)
         if more:
             denied, emergency = denied | old["denied"], emergency | old["emergencyDenied"]
         lifts = old["denied"] & ~denied | old["emergencyDenied"] & ~emergency
-        ok = self.may_act(patient, who, Purpose.PATRQT, paper) and lifts == 0
+        adds = (denied, emergency) != (old["denied"], old["emergencyDenied"])
+        ok = self.may_act(patient, who, Purpose.PATRQT, paper) and lifts == 0 and adds
         act = {"will": int(paper[0]), "evidence": paper[1]}
         call = lambda: self.w.consents.denyFor(self.P[patient], denied, emergency, act, sender=self.P[who])
         if self.act(ok, call, "StandingDenialSet", "ActedFor"):

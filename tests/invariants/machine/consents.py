@@ -22,6 +22,7 @@ from tests.words import (
     SWISS,
     YEAR,
     Role,
+    Rule,
     digest,
     h32,
     organisation,
@@ -32,8 +33,12 @@ from tests.words import (
 from tests.words import terms as grant_terms
 
 masks = st.integers(0, 15).map(lambda n: sum(b for i, b in enumerate((1, 2, 4, 1 << 36)) if n >> i & 1))
-RECIPIENTS = {"person": "practitioner", "house": "clinic", "role": None, "hospital": "hospital", "steward": "steward"}
+RECIPIENTS = {
+    "person": "practitioner", "house": "clinic", "role": None, "providers": None, "hospital": "hospital",
+    "steward": "steward",
+}  # fmt: skip
 """Kinds of recipients, and which account each names."""
+ROLE_OF = {"role": Role.Practitioner, "providers": Role.Provider}
 NO_DIRECTIVE = {"permits": 0, "denies": 0, "notBefore": 0, "expiresAt": 0, "flags": 0, "version": 0}
 NOTHING_DENIED = {"denied": 0, "emergencyDenied": 0, "version": 0}
 AUTHOR = Person("author").address
@@ -63,7 +68,7 @@ class Wish(NamedTuple):
 
 wishes = st.builds(
     Wish,
-    kind=st.sampled_from(["person", "person", "house", "house", "role", "role", "hospital", "steward"]),
+    kind=st.sampled_from(["person", "person", "house", "house", "role", "role", "providers", "hospital", "steward"]),
     purpose=purposes,
     permits=masks,
     denies=masks,
@@ -73,7 +78,7 @@ wishes = st.builds(
     flaw=st.sampled_from([*[(0, 0)] * 16, (1, 0), (-1, 0), (0, 1), (0, 4)]),
 )
 kinds = st.sampled_from(["person", "house", "role"])
-wider = st.sampled_from([*["person", "house", "role"] * 3, "hospital", "steward", "unknown"])
+wider = st.sampled_from([*["person", "house", "role"] * 3, "providers", "hospital", "steward", "unknown"])
 
 
 def receipt_of(said: dict[str, Any]) -> str:
@@ -100,7 +105,7 @@ class Consents(Guardians):
             return h32(int(purpose) << 216)
         to = RECIPIENTS[kind]
         if to is None:
-            where = scope(role(Role.Practitioner), purpose)
+            where = scope(role(ROLE_OF[kind]), purpose)
         else:
             where = scope(person(self.P[to]) if kind == "person" else organisation(self.P[to]), purpose)
         self.kinds[where] = (kind, purpose)
@@ -194,7 +199,8 @@ class Consents(Guardians):
     )
     def policy(self, house, sender, purpose, of, classes, roles):
         sender = self.who(house, sender)
-        ok = self.controller(house) == sender and self.active(house, Role.Provider) and of != 0
+        opens = of in (Rule.PermitUnlessDenied, Rule.RequiredByLaw)
+        ok = self.controller(house) == sender and of != 0 and (self.active(house, Role.Provider) or not opens)
         call = lambda: self.w.consents.statePolicy(
             self.P[house], Role.Provider, SWISS, purpose, of, classes, roles, EVIDENCE, sender=self.P[sender]
         )

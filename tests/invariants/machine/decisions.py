@@ -43,10 +43,11 @@ ASKS = {
     "person": ("practitioner", "person"),
     "house": ("practitioner", "house"),
     "role": ("practitioner", "role"),
+    "providers": ("practitioner", "house"),
     "hospital": ("hospital", "role"),
     "steward": ("steward", "role"),
 }
-"""Who asks, and as whom, under a directive of this kind; a house asks as a role, which it does not get around by."""
+"""Who asks, and as whom, under a directive of this kind; no other name gets around what it denies."""
 ANYBODY = [
     (patient, actor, kind, purpose)
     for patient in ("patient", "stranger", "practitioner", "child")
@@ -177,8 +178,11 @@ class Decisions(Acting, Emergencies):
         )
         spoken = self.word(patient, person_scope, limits[0], question)
         acting = self.word(patient, own_scope, limits[1], question) if own_scope != person_scope else spoken
-        named_scope = scope(organisation(self.P[actor]), purpose)
-        named = self.word(patient, named_scope, limits[1], question).refused if kind == "role" else 0
+        other = role(Role.Provider) if kind == "house" else organisation(self.P[actor])
+        named_scope = scope(other, purpose)
+        named = self.word(patient, named_scope, limits[1], question).refused
+        if kind == "house":
+            named &= ~acting.given
         holds = self.holds_as(kind, actor)
         accredited = holds and kind != "person"
         pair = self.emergencies.get((patient, actor), [])

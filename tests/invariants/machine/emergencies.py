@@ -108,6 +108,7 @@ class Emergencies(Participants):
         e = self.emergency(patient, number)
         ok = bool(e) and by == "accreditor" and self.now < ADMITTED_UNTIL and verdict in (2, 3)
         ok = ok and e["verdict"] in (1, 2, 3) and not e["appealed"]
+        ok = ok and by not in (self.controller(WHO), self.controller(self.officers[e["house"]]))
         call = lambda: self.w.emergencies.settleAppeal(
             self.P[patient], self.P[WHO], number, verdict, EVIDENCE, sender=self.P[by]
         )

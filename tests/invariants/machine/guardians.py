@@ -68,6 +68,12 @@ class Guardians(Participants):
         fields = {key: said[key] for key in ("purposes", "until", "depth")}
         self.guardianships[self.ward(patient, who)] = {**fields, "parent": parent, "version": said["replaces"] + 1}
 
+    def is_stewards_own(self, who: str) -> bool:
+        """Whether somebody is the steward, is under its key, or works with it."""
+        key = self.controller("steward")
+        own = who == key or self.controller(who) == key
+        return own or self.affiliated("steward", who) or self.affiliated(who, "steward")
+
     def guardianship(self, patient: str, who: str, purposes: int, length: int, depth: int) -> dict[str, Any]:
         """Terms that follow on the version of now."""
         old = self.guardianships.get(self.ward(patient, who), {"version": 0})
@@ -104,6 +110,8 @@ class Guardians(Participants):
         said = self.guardianship(patient, who, purposes, length, depth)
         steward = self.capacity_of(patient, sender) == Capacity.Steward
         ok = self.sound_guardianship(patient, said, who)
+        if self.held.get(patient) in (1, 3):
+            ok = ok and who != sender and not self.is_stewards_own(who)
         if not steward:
             g = self.guardianships.get(self.ward(patient, sender))
             old = self.guardianships.get(self.ward(patient, who), {"until": 0, "parent": None})

@@ -198,6 +198,7 @@ class Participants(Control):
                 self.set_controller(name, "relayer", life=True)
         else:
             ok = state == 1 and said["provisional"] and sender == self.controller("steward")
+            ok = ok and self.active("steward", Role.Steward)
             call = lambda: self.w.participants.closeProvisional(subject, EVIDENCE, PAPER, sender=self.P[sender])
             if self.act(ok, call, "HeldAccountClosed"):
                 self.held[name] = 3

@@ -104,7 +104,7 @@ class Recoveries(Control):
                 "recoveries": self.recoveries.get(subject, 0),
             }
         of = CIRCLES[circle]
-        ok = p["circle"] == circle and index not in p["by"] and self.now <= p["begun"] + LAPSE
+        ok = p["circle"] == circle and index not in p["by"]
         quorum = len(p["by"]) + 1 == of.terms["quorum"]
         names = ["RecoveryApproved", "RecoveryReady"] if quorum else ["RecoveryApproved"]
         call = lambda: self.w.participants.approveRecovery(
