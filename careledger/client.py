@@ -24,6 +24,7 @@ from careledger.chain.suite import Suite
 from careledger.chain.tray import Tray
 from careledger.errors import CareLedgerError, InputError, Misuse
 from careledger.index import Index, IndexedEvent, Options, ReorgTooDeep, Source
+from careledger.privacy.files import private_folder
 from careledger.privacy.openers import Opener
 from careledger.resources.consents import Consents
 from careledger.resources.emergencies import Emergencies
@@ -363,8 +364,7 @@ def _store(store: str | Store | None, home: Path) -> Store:
     if isinstance(store, Store):
         return store
     if store is None:
-        home.mkdir(parents=True, exist_ok=True)
-        return Store(home / "store")
+        return Store(private_folder(home / "store"))
     return Store(store)
 
 

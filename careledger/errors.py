@@ -232,6 +232,11 @@ class ContractError(CareLedgerError):
         super().__init__(message, why=why, fix=fix, retry=retry)
         self.values: dict[str, Any] = args or {}
 
+    def __str__(self) -> str:
+        """Return message, reason and remedy in one line, since the message is only the error as on chain."""
+        rest = (f"{part.rstrip('.')}." for part in (self.why, self.fix) if part)
+        return " ".join((f"{self.message}:" if self.why or self.fix else self.message, *rest))
+
 
 def __getattr__(name: str) -> type[ContractError]:
     """Find the class of an on-chain error by its name, ``Contract_Reason``."""

@@ -19,7 +19,13 @@ from pathlib import Path
 
 from careledger.errors import InputError, NodeUnavailable
 
-__all__ = ["Anvil", "find_anvil"]
+__all__ = ["HOW_TO_GET", "Anvil", "find_anvil"]
+
+HOW_TO_GET = (
+    "Run npm install @foundry-rs/anvil in this folder or one above it, or install Foundry (getfoundry.sh), or set "
+    "CARELEDGER_ANVIL."
+)
+"""What helps where it is not found, in a checkout or not."""
 
 _PR_SET_PDEATHSIG = 1
 _START_SECONDS = 20.0

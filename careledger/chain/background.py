@@ -15,9 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from careledger.chain.anvil import find_anvil
+from careledger.chain.anvil import HOW_TO_GET, find_anvil
 from careledger.chain.local import MNEMONIC
 from careledger.errors import InputError, NodeUnavailable
+from careledger.privacy.files import private_folder
 
 __all__ = ["Running", "start", "status", "stop"]
 
@@ -68,7 +69,7 @@ def start(
         InputError: Anvil is not found, or the port is taken.
         NodeUnavailable: It ended, or did not listen in time.
     """
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(home)
     with _locked(home):
         if (running := status(home)) is not None:
             return running, False
@@ -77,7 +78,7 @@ def start(
             raise InputError(
                 "Anvil is not found",
                 why="It is looked for in CARELEDGER_ANVIL, in node_modules upward from here, and on the PATH.",
-                fix="Run npm install, or set CARELEDGER_ANVIL.",
+                fix=HOW_TO_GET,
             )
         port = _free_port(port)
         options = ["--host", "127.0.0.1", "--port", str(port), "--silent", "--chain-id", str(chain_id)]
@@ -97,7 +98,7 @@ def _launch(command: list[str], home: Path, *, port: int, chain_id: int) -> Runn
 
     process: subprocess.Popen[bytes] | None = None
     try:
-        with (home / "chain.log").open("wb") as log:
+        with open(home / "chain.log", "wb", opener=_private) as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
                 preexec_fn=write_down, cwd=home,
@@ -120,7 +121,7 @@ def _launch(command: list[str], home: Path, *, port: int, chain_id: int) -> Runn
 
 def stop(home: Path) -> Running | None:
     """Stop the chain; return what was stopped, or None where none ran. No other process is touched."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(home)
     with _locked(home):
         running = status(home)
         if running is not None:
@@ -138,9 +139,15 @@ def stop(home: Path) -> Running | None:
         return running
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a file that is its owner's alone."""
+    return os.open(path, flags, 0o600)
+
+
 def _write(path: Path, running: Running) -> None:
     part = path.with_suffix(f".{running.pid}.part")
-    part.write_text(json.dumps(running.to_json()), encoding="ascii")
+    with open(part, "w", encoding="ascii", opener=_private) as out:
+        out.write(json.dumps(running.to_json()))
     part.replace(path)
 
 

@@ -36,6 +36,7 @@ from careledger.chain.journal_store import (
     variants,
 )  # fmt: skip
 from careledger.errors import KeyReused
+from careledger.privacy.files import private_folder
 from careledger.redact import PersonalText
 from careledger.values import to_hex
 
@@ -125,7 +126,7 @@ class Journal:
         self._lock = threading.RLock()
         self._engine: sa.Engine | None = None
         self._pid = 0
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path.parent)
         with self._write() as db:
             meta.create_all(db)
 

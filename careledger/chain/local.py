@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from careledger.chain.anvil import Anvil, find_anvil
+from careledger.chain.anvil import HOW_TO_GET, Anvil, find_anvil
 from careledger.chain.connection import Connection
 from careledger.chain.rpc import NodeRefused, Rpc, RpcLike
 from careledger.chain.signers import Signer
@@ -68,7 +68,7 @@ class LocalChain:
             raise InputError(
                 "Anvil is not found",
                 why="It is looked for in CARELEDGER_ANVIL, in node_modules upward from here, and on the PATH.",
-                fix="npm install, or use the in-process chain.",
+                fix=f"{HOW_TO_GET} Or take the in-process chain, which is in careledger[local].",
             )
         self.engine: Literal["anvil", "in-process"] = "anvil" if binary else "in-process"
         self._accounts = accounts

@@ -22,6 +22,7 @@ from careledger.chain.calls import Call
 from careledger.chain.journal_store import make_engine, make_private
 from careledger.chain.sender import Sender
 from careledger.errors import CareLedgerError, ContractError, InputError, KeyReused
+from careledger.privacy.files import private_folder
 from careledger.steps import step
 from careledger.values import Receipt, from_hex, to_hex
 
@@ -79,7 +80,7 @@ class Tray:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(self.path.parent)
         make_private(self.path)
         self._engine = make_engine(self.path)
         self._lock = threading.RLock()

@@ -79,9 +79,11 @@ def demo(
         raise
     result = {**story.to_json(), "seconds": round(time.monotonic() - began, 1), "kept": str(folder) if keep else None}
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "demo.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
-        (folder / "audit-events.json").write_text(json.dumps(journey.audit, indent=2), encoding="utf-8")
+        from careledger.privacy.files import private_folder, write_private
+
+        private_folder(folder)
+        write_private(folder / "demo.json", json.dumps(result, indent=2).encode())
+        write_private(folder / "audit-events.json", json.dumps(journey.audit, indent=2).encode())
     if frame.json:
         frame.answer(result)
         return

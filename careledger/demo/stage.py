@@ -20,7 +20,7 @@ from careledger.chain.sender import Sender
 from careledger.chain.signers import Signer
 from careledger.client import CareLedger
 from careledger.demo.cast import Cast, Player
-from careledger.privacy.files import write_private
+from careledger.privacy.files import private_folder, write_private
 from careledger.privacy.openers import save_keystore
 from careledger.privacy.pseudonyms import Scope
 from careledger.profiles import Profile, save
@@ -57,13 +57,13 @@ def kept(folder: Path) -> Iterator[Stage]:
     Raises:
         InputError: Anvil is not found.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     running, _ = background.start(folder, port=0)
     connection = Connection(Rpc(running.url), running.chain_id)
     journal = Journal.in_folder(folder / "journal", scope=connection.scope, sender=_account(0).address)
     made = deploy(Sender(connection, _account(0), journal, poll=0.05), instance="demo")
     care = CareLedger.connect(
-        connection, suite=made.directory, signer=_account(0), home=folder, store=str(folder / "store")
+        connection, suite=made.directory, signer=_account(0), home=folder, store=str(private_folder(folder / "store"))
     )
     _write(folder / "careledger.toml", _settings(running.url, made.directory, running.chain_id))
     try:
@@ -106,4 +106,4 @@ def _settings(rpc: str, suite: str, chain_id: int) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    write_private(path, text.encode())

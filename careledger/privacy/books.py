@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from careledger.errors import InputError, KeyMaterialError, NotARecipient, SealedDamaged, StorageError
-from careledger.privacy.files import read_private, write_private
+from careledger.privacy.files import private_folder, read_private, write_private
 from careledger.privacy.openers import Opener, Recipient
 from careledger.privacy.sealing import new_key
 from careledger.privacy.wraps import Wraps
@@ -89,7 +89,7 @@ class Book:
 
     def __init__(self, folder: Path, *, book_id: bytes, schema: str, opener: Opener | None = None) -> None:
         self.folder, self._id, self._opener = folder, book_id, opener
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
         self._file, self._key_file = folder / "book.sqlite", folder / "book.wraps"
         with self.locked("begin"):
             fresh = not self._file.exists()

@@ -48,6 +48,15 @@ def write_whole(out: Path, work: Callable[[BinaryIO], T]) -> T:
     return result
 
 
+def private_folder(folder: Path) -> Path:
+    """Make a folder and those above it that are missing, all with mode 0700; return it."""
+    for each in (*reversed(folder.parents), folder):
+        if not each.exists():
+            each.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Put a file in place atomically with mode 0600, and overwrite the one it replaces.
 
@@ -55,7 +64,7 @@ def write_private(path: Path, data: bytes) -> None:
         path: Where; the folder is made with mode 0700 if it is missing.
         data: The whole content.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path.parent)
     old = _open_for_overwriting(path)
     try:
         write_whole(path, lambda sink: write(sink, memoryview(data)))

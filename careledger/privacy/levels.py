@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 from sha3 import keccak_256  # type: ignore[import-untyped]
 
 from careledger.errors import FormatError, InputError, NotFound
-from careledger.privacy.files import write_whole
+from careledger.privacy.files import private_folder, write_whole
 from careledger.privacy.merkle import MAX_DEPTH, ZERO, PositionalTree, position_leaf
 from careledger.privacy.streams import write
 
@@ -63,7 +63,7 @@ class TreeFile:
                 write(sink, memoryview(level))
             return tree.root
 
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path.parent)
         return write_whole(path, work)
 
     def __len__(self) -> int:

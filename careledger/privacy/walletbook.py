@@ -19,7 +19,7 @@ from careledger.errors import InputError, NotFound
 from careledger.privacy.backup import Backup, from_text, to_text
 from careledger.privacy.commitments import RecordOpening
 from careledger.privacy.documents import open_document, seal_document
-from careledger.privacy.files import read_private, write_private
+from careledger.privacy.files import private_folder, read_private, write_private
 from careledger.privacy.pseudonyms import KnownAccount, Scope, ScopeKind, Wallet
 from careledger.redact import Secret
 from careledger.steps import step
@@ -175,7 +175,7 @@ class WalletBook:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(self._path.parent)
         handle = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)

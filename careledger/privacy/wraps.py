@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any, Final
 from careledger.errors import FormatError, InputError, NotARecipient, NotFound, SealedDamaged
 from careledger.privacy.commitments import RecordOpening
 from careledger.privacy.encoding import from_base64url, to_base64url
-from careledger.privacy.files import shred_file, sync_folder, write_private
+from careledger.privacy.files import private_folder, shred_file, sync_folder, write_private
 from careledger.privacy.openers import ENC_BYTES, Opener, Recipient, Suite
 from careledger.privacy.sealing import KEY_BYTES, TAG_BYTES, open_, seal
 from careledger.redact import Secret
@@ -190,7 +191,7 @@ class Shelf:
     def __init__(self, folder: Path, *, tombstones: Path | None = None) -> None:
         self._folder = folder
         self._tombstones = tombstones or folder / "shredded"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
 
     def save(self, wraps: Wraps) -> None:
         """Put a document in place, overwriting the older one, so that a destroyed wrap does not linger.
@@ -240,8 +241,9 @@ class Shelf:
     def shred(self, record_id: bytes) -> None:
         """Destroy every wrap and the salt of a record: tombstone first, then overwrite, then remove. Repeatable."""
         if not self.is_shredded(record_id):
-            self._tombstones.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with self._tombstones.open("a") as out:
+            private_folder(self._tombstones.parent)
+            handle = os.open(self._tombstones, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            with os.fdopen(handle, "a") as out:
                 out.write(record_id.hex() + "\n")
                 out.flush()
                 sync_folder(self._tombstones.parent)

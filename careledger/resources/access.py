@@ -119,7 +119,7 @@ class AccessLogs(Resource):
         shown = bytes32(root)
         return self._write(
             "anchorLog", address_of(custodian), shown, first, last,
-            value=lambda r: LogPart(int(r.event("LogAnchored").args["part"]) if r.events else 0, shown, first, last),
+            value=lambda r: self._part(custodian, r) if r.events else LogPart(0, shown, first, last),
             key=key, wait=wait, dry_run=dry_run, entry=False,
         )  # fmt: skip
 
@@ -185,6 +185,10 @@ class AccessLogs(Resource):
         """Return where a custodian's log stands: lastEntry, anchors, lastAnchorAt, intervalSeconds, openOmissions."""
         found: dict[str, Any] = self._read("logOf", address_of(custodian), about_patient=False)
         return found
+
+    def _part(self, custodian: PartyRef, receipt: Receipt[None]) -> LogPart:
+        """Return the part that a receipt tells of, with the time of its block."""
+        return self.log_part(custodian, int(receipt.event("LogAnchored").args["part"]))
 
     def log_part(self, custodian: PartyRef, part: int) -> LogPart:
         """Return an anchored part of a log.

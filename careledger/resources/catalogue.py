@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 
 from careledger.errors import KeyReused, StorageError
 from careledger.privacy import private_db
-from careledger.privacy.files import read_private, write_private
+from careledger.privacy.files import private_folder, read_private, write_private
 from careledger.privacy.tags import tag
 from careledger.redact import Secret
 
@@ -31,15 +31,17 @@ State = Literal["begun", "ready", "anchored", "shredding", "shredded"]
 
 _COLUMNS: Final = (
     "record_id", "author", "commitment", "version", "state", "cid", "sealed_size", "meaning", "key_tag", "content_tag",
-    "keyed", "act", "root", "size", "path", "basis",
+    "keyed", "act", "root", "size", "path", "basis", "author_kind",
 )  # fmt: skip
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS records (
     record_id TEXT PRIMARY KEY, author TEXT NOT NULL, commitment TEXT NOT NULL, version INTEGER NOT NULL,
     state TEXT NOT NULL, cid TEXT, sealed_size INTEGER NOT NULL, meaning INTEGER NOT NULL, key_tag TEXT UNIQUE,
     content_tag TEXT, keyed INTEGER NOT NULL, act TEXT, root TEXT, size INTEGER NOT NULL, path TEXT NOT NULL,
-    basis INTEGER NOT NULL)
+    basis INTEGER NOT NULL, author_kind TEXT NOT NULL DEFAULT 'person')
 """
+_SINCE: Final = {"author_kind": "TEXT NOT NULL DEFAULT 'person'"}
+"""Columns that a list made earlier lacks."""
 _FOLDERS: Final = 64
 """Lock files; two records in one of them wait for each other while they are sealed, which is all."""
 
@@ -72,6 +74,8 @@ class Item:
     """Proof within that batch."""
     basis: int = 0
     """Legal basis of its shredding."""
+    author_kind: str = "person"
+    """``person`` or ``organisation``, as whoever sealed it said."""
 
     @property
     def id_bytes(self) -> bytes:
@@ -98,11 +102,15 @@ class Catalogue:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
         self._file = folder / "catalogue.sqlite"
         private_db.make(self._file)
         with self._db() as db:
             db.execute(_SCHEMA)
+            known = {row[1] for row in db.execute("PRAGMA table_info(records)")}
+            for name in _SINCE.keys() - known:
+                with contextlib.suppress(sqlite3.OperationalError):  # another process was first
+                    db.execute(f"ALTER TABLE records ADD COLUMN {name} {_SINCE[name]}")
         self._tag_key: Secret | None = None
 
     # TAGS

@@ -29,7 +29,7 @@ from careledger.resources.content import Content
 from careledger.resources.record_types import SealedRecord
 from careledger.steps import step
 from careledger.storage import Store
-from careledger.values import Address, keccak, to_hex
+from careledger.values import Address, PartyRef, keccak, to_hex
 
 __all__ = ["Desk", "RecordStream"]
 
@@ -164,7 +164,7 @@ class Desk:
         self,
         content: Content,
         *,
-        author: Address,
+        author: PartyRef,
         about: Address,
         meaning: Meaning,
         recipients: Sequence[Recipient],
@@ -179,12 +179,12 @@ class Desk:
             StorageError: The store refused; nothing readable is left.
             InputError: The content changed while it was being sealed.
         """
-        opening = RecordOpening(new_salt(), author, about, content.mask, content.media_type, content.hash)
+        opening = RecordOpening(new_salt(), author.address, about, content.mask, content.media_type, content.hash)
         commitment, key = opening.commitment, new_key()
-        record_id = self.record_id(author, commitment)
+        record_id = self.record_id(author.address, commitment)
         item = Item(
-            to_hex(record_id), author, to_hex(commitment), version=version, meaning=meaning.value, key_tag=key_tag,
-            content_tag=content_tag, keyed=keyed,
+            to_hex(record_id), author.address, to_hex(commitment), version=version, meaning=meaning.value,
+            key_tag=key_tag, content_tag=content_tag, keyed=keyed, author_kind=author.kind,
         )  # fmt: skip
         self.catalogue.put(item)
         step("records.begun")
@@ -297,7 +297,7 @@ class Desk:
                 item = Item(
                     record.id, record.author.address, record.commitment, record.version, "anchored", record.cid,
                     record.sealed_size, root=None if record.batch.is_empty else record.batch.root,
-                    path=record.batch.path,
+                    path=record.batch.path, author_kind=record.author.kind,
                 )  # fmt: skip
                 self.catalogue.put(item)
         return item

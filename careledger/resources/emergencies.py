@@ -129,7 +129,7 @@ class Emergencies(Resource):
         """Judge an emergency; as the organisation's privacy officer."""
         return self._write(
             "reviewEmergency", *_named(emergency), verdict.value, self._evidence(evidence), value=lambda _: verdict,
-            key=key or f"review/{emergency.id}", wait=wait, dry_run=dry_run, entry=False,
+            key=key or f"review/{emergency.id}/{verdict.name}", wait=wait, dry_run=dry_run, entry=False,
             content=[emergency.id, verdict.name],
         )  # fmt: skip
 
@@ -149,7 +149,7 @@ class Emergencies(Resource):
         """Have the last word on an emergency judged or overdue; as the accreditor of the organisation."""
         return self._write(
             "settleAppeal", *_named(emergency), verdict.value, self._evidence(evidence),
-            value=lambda _: verdict, key=key or f"appeal/{emergency.id}", wait=wait,
+            value=lambda _: verdict, key=key or f"appeal/{emergency.id}/{verdict.name}", wait=wait,
             dry_run=dry_run, entry=False, content=[emergency.id, verdict.name],
         )  # fmt: skip
 

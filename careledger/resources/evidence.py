@@ -11,7 +11,7 @@ from careledger.errors import FormatError, NotFound
 from careledger.privacy.commitments import commit, new_salt
 from careledger.privacy.documents import open_document, seal_document
 from careledger.privacy.encoding import from_base64url, to_base64url
-from careledger.privacy.files import write_private
+from careledger.privacy.files import private_folder, write_private
 from careledger.privacy.notes import Notes
 from careledger.privacy.openers import Opener, Recipient
 from careledger.redact import Secret
@@ -95,7 +95,7 @@ class EvidenceShelf:
         if self._opener is not None:
             self._notes.put(name, evidence._text())
             return
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(self._folder)
         write_private(self._folder / name[2:], evidence.salt.reveal())
 
     def get(self, commitment: str) -> Evidence:

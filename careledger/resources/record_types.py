@@ -71,7 +71,7 @@ class SealedRecord:
     @classmethod
     def of(cls, item: Item) -> SealedRecord:
         """Make one from the catalogue's item."""
-        author = PartyRef("person", Address(item.author))
+        author = PartyRef(item.author_kind, Address(item.author))  # type: ignore[arg-type]
         return cls(
             RecordId(item.record_id), author, Bytes32(item.commitment), item.cid or "", item.sealed_size, item.version,
             batch_of(item),

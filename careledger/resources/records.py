@@ -183,7 +183,7 @@ class Records(RecordAccounting):
             if job.allowed is not None:
                 job.allowed()
             return desk.seal(
-                job.content, author=author, about=about, meaning=job.meaning, recipients=self._recipients(job),
+                job.content, author=job.author, about=about, meaning=job.meaning, recipients=self._recipients(job),
                 key_tag=key_tag, content_tag=content_tag, keyed=job.key is not None, version=job.version,
             )  # fmt: skip
 

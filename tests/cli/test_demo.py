@@ -27,6 +27,11 @@ def test_demo__kept__printed_commands_work_as_typed(tmp_path: Path) -> None:
     try:
         (enter,) = [line.strip() for line in kept.told.splitlines() if line.strip().startswith("cd ")]
         assert len(kept.commands) == 5 and all(line.startswith("careledger ") for line in kept.commands)
+        open_to_others = [
+            path for path in (kept.folder, *kept.folder.rglob("*"))
+            if path.stat().st_mode & 0o077 and (kept.folder / "store") not in path.parents
+        ]  # fmt: skip
+        assert open_to_others == [], "all that is kept is its owner's alone"
         found = {}
         for line in kept.commands:
             typed = f"{enter} && {shlex.join(PROGRAM)} {line.removeprefix('careledger ')}"

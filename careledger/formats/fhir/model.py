@@ -81,7 +81,7 @@ class Resource:
     """``Patient``, ``Claim`` ...; None where something stands that is no resource: then ``reason`` says what."""
     fhir_version: str | None
     """``4.0.1``, ``5.0.0``, ``3.0.2``, ``4.3.0``, ``4.0.1 or 5.0.0``; None where it fits none of them."""
-    subject: str | None
+    subject: str | None = field(repr=False)
     """A reference to whom it is about, as written; None if it is about nobody or does not say."""
     becomes: Becomes | None
     """What CareLedger makes of it; None for nothing."""
@@ -95,9 +95,9 @@ class Resource:
     """The exact bytes. Empty for a Bundle, which is not held: its bytes are those of ``span`` in the source."""
     span: tuple[int, int]
     """Offset and length of the bytes in the source, unpacked where it was gzip."""
-    id: str | None = None
-    """Logical id."""
-    full_url: str | None = None
+    id: str | None = field(default=None, repr=False)
+    """Logical id. Like ``full_url`` and ``subject`` not shown by ``repr``: some systems make it of the MRN."""
+    full_url: str | None = field(default=None, repr=False)
     """``fullUrl`` of its Bundle entry."""
     identifiers: tuple[Identifier, ...] = field(default=(), repr=False)
     """Business identifiers."""

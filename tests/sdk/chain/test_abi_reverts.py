@@ -33,6 +33,7 @@ def test_S6_refusal__given_every_error__is_an_exception_with_its_arguments(
     assert limit.values["reachedAt"] == 1_900_000_000
     assert "2030-03-17 17:46 UTC" in str(limit)
     assert limit.why == "Thrown when the limit has been reached by then."
+    assert str(limit) == f"{limit.message}: {limit.why} {limit.fix}", "one line with reason and remedy"
     assert (limit.fix, str(limit.retry)) == ("Ask for a higher limit.", "ask the governor")
     point = refused(1)
     assert type(point).__name__ == "Counter_BadPoint"

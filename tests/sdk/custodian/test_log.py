@@ -192,6 +192,8 @@ def test_anchor__entries_waiting__one_part_each_time(keep: Callable[..., Custodi
     fill(custodian, 3)
     first = custodian.anchor()
     fill(custodian, 2, name="s")
+    part = first.value  # type: ignore[union-attr]
+    assert part == custodian.care.records.log_part(custodian.party, part.part) and part.anchored_at > 0
     second = custodian.anchor()
     assert [(r.value.part, r.value.first, r.value.last) for r in (first, second)] == [(1, 1, 3), (2, 4, 5)]  # type: ignore[union-attr]
     assert custodian.anchor() is None

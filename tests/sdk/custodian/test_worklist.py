@@ -109,5 +109,10 @@ def test_H10_worklist__missed_then_judged__gone(houses: Houses, ana: Townsman) -
     with pytest.raises(errors.ContractError):
         broken(houses, houses.town.patient())
     found = houses.town.officer.care.emergencies.find(emergency.id)
-    houses.town.board.care.emergencies.settle_appeal(found, verdict=Verdict.JUSTIFIED, evidence=b"seen")
+    settle = houses.town.board.care.emergencies.settle_appeal
+    first = settle(found, verdict=Verdict.JUSTIFIED, evidence=b"seen")
+    again = settle(found, verdict=Verdict.JUSTIFIED, evidence=b"seen")
+    assert again.repeated and again.tx == first.tx  # type: ignore[union-attr]
+    with pytest.raises(errors.EmergencyRegistry_State, match="step=5"):  # appealed already
+        settle(found, verdict=Verdict.UNJUSTIFIED, evidence=b"seen")
     assert listed(houses) == []

@@ -154,6 +154,16 @@ def test_read__given_subject_by_identifier__shows_neither_number_nor_name() -> N
     assert "MRN-1" not in repr(found) and "Ana" not in repr(found)
 
 
+def test_resource__repr__shows_no_id_and_no_reference(tmp_path: Path) -> None:
+    mrn = "4711-0815"
+    about = {"resourceType": "Condition", "id": mrn, "subject": {"reference": f"urn:uuid:{mrn}"}}
+    entry = {"fullUrl": f"urn:uuid:{mrn}", "resource": about}
+    (tmp_path / "b.json").write_text(json.dumps({"resourceType": "Bundle", "type": "collection", "entry": [entry]}))
+    found = list(fhir.read(tmp_path / "b.json"))
+    assert any(each.id == mrn and each.full_url and each.subject for each in found)
+    assert mrn not in repr(found)
+
+
 def test_repr__given_seed__holds_nothing_personal() -> None:
     text = "".join(repr(r) for r in fhir.read(SEED))
     assert not any(word in text for word in ("Ana", "MRN-4711", "1984-02-29", "Specimen Lane"))

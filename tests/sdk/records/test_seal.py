@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +18,10 @@ from typing import Any
 
 import pytest
 
-from careledger.codes import DataClass, Meaning, RecordStatus
+from careledger.codes import DataClass, LegalBasis, Meaning, RecordStatus
 from careledger.errors import ContractError, InputError, KeyReused, NotFound
 from careledger.privacy.padding import padded_size
+from careledger.resources.catalogue import _SCHEMA, Catalogue, Item
 from careledger.resources.record_types import ToSeal
 from careledger.values import PartyRef, to_hex
 from tests.sdk.records.conftest import Person
@@ -369,3 +371,28 @@ def test_seal_all__given_24_synthea_bundles__all_open_byte_identical(dr: Person,
         assert out.read_bytes() == path.read_bytes()
         assert DataClass.CONDITIONS.mask & dr.care.records.prove(record.id).opening.classes
     assert to_hex(bytes(32)) != records[0].batch.root
+
+
+def test_seal__given_an_organisation_as_author__keeps_its_kind(dr: Person, ana: PartyRef) -> None:
+    house = PartyRef("organisation", dr.ref.address)
+    first = dr.care.records.seal(NOTE, author=house, about=ana, classes=LABS).value
+    newer = dr.care.records.supersede(first.id, b"2", about=ana, classes=LABS).value
+    assert first.author == newer.author == house
+    assert [one.author for one in dr.care.records.kept()] == [house, house]
+
+
+def test_catalogue__given_a_list_without_kinds__authors_are_persons(tmp_path: Path) -> None:
+    old = _SCHEMA.replace(", author_kind TEXT NOT NULL DEFAULT 'person'", "")
+    with sqlite3.connect(tmp_path / "catalogue.sqlite") as db:
+        db.execute(old)
+    catalogue = Catalogue(tmp_path)
+    catalogue.put(Item("0x" + "11" * 32, "0x" + "22" * 20, "0x" + "33" * 32))
+    assert [item.author_kind for item in Catalogue(tmp_path)] == ["person"]
+
+
+def test_seal__what_is_kept__is_for_its_owner_only(dr: Person, ana: PartyRef) -> None:
+    record = dr.care.records.seal(NOTE, author=dr.ref, about=ana, classes=LABS).value
+    dr.care.records.shred(record.id, basis=LegalBasis.PATIENT_REQUEST)
+    folder = dr.home / "records"
+    for path in (folder, *folder.rglob("*"), dr.home / "journal"):
+        assert path.stat().st_mode & 0o077 == 0, path
