@@ -19,17 +19,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, NewType, TypeVar, cast
 
 import fsspec
+from fsspec import available_protocols
 from fsspec.implementations.local import LocalFileSystem
 from multiformats import CID, multihash
 
-from careledger.errors import CareLedgerError, InputError, NotFound, StorageError
+from careledger.errors import CareLedgerError, InputError, Misuse, NotFound, StorageError
 from careledger.privacy.files import sync_folder, write_whole
 from careledger.privacy.streams import fill, write
+from careledger.text import shown
 
 Cid = NewType("Cid", str)
 """A content id: ``bafkrei…``, 59 characters."""
@@ -97,10 +100,34 @@ class Store:
     def __init__(self, url: str | Path, *, deadline: float = DEADLINE, **options: Any) -> None:
         if not deadline > 0:
             raise InputError("a deadline is a positive number of seconds", fix="Leave it out for 30 s.")
-        self._fs, self._root = fsspec.core.url_to_fs(str(url), **options)
-        self._root = self._root.rstrip("/")
-        self._local = isinstance(self._fs, LocalFileSystem)
-        self._deadline = deadline
+        self._url, self._options, self._deadline = str(url), options, deadline
+
+    def locate(self) -> None:
+        """Load what speaks to this kind of store, which the first call does otherwise.
+
+        Raises:
+            Misuse: There is no such kind of store.
+            InputError: It needs a package that is not installed.
+            StorageError: It refused, or did not answer in time.
+        """
+        _ = self._fs
+
+    @cached_property
+    def _located(self) -> tuple[Any, str]:
+        fs, root = self._ask(_locate, self._url, self._options, what="open")
+        return fs, root.rstrip("/")
+
+    @property
+    def _fs(self) -> Any:
+        return self._located[0]
+
+    @property
+    def _root(self) -> str:
+        return self._located[1]
+
+    @property
+    def _local(self) -> bool:
+        return isinstance(self._fs, LocalFileSystem)
 
     def put(self, source: BinaryIO) -> Cid:
         """Store a stream, whole or not at all; the same bytes twice are stored once.
@@ -250,6 +277,29 @@ class Store:
 
 
 _PART: Final = ".careledger-"
+
+
+def _locate(url: str, options: dict[str, Any]) -> tuple[Any, str]:
+    """Return fsspec's file system for a URL and the path in it; nothing of a URL but its scheme is said."""
+    scheme = shown(url.partition("://")[0].rpartition("::")[2], 40)
+    try:
+        found: tuple[Any, str] = fsspec.core.url_to_fs(url, **options)
+    except ImportError as error:
+        missing = (getattr(error.__cause__, "name", None) or error.name or "").partition(".")[0]
+        raise InputError(
+            f"{scheme} needs the package {missing}" if missing else f"{scheme} needs a package that is not installed",
+            why="Stores other than folders have a driver each, and this one's is not installed.",
+            fix=f"Run: pip install {missing}" if missing else "See fsspec's list of drivers.",
+        ) from None
+    except ValueError as error:
+        if "://" in url and all(part.partition("://")[0] in available_protocols() for part in url.split("::")):
+            raise _refused("open", error) from None
+        raise Misuse(
+            f"{scheme} is no kind of store known here",
+            why="Stores are folders and whatever fsspec knows.",
+            fix="Give a folder, or a URL such as s3://bucket/prefix.",
+        ) from None
+    return found
 
 
 class Writer(io.RawIOBase):

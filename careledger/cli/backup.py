@@ -56,6 +56,8 @@ def backup(
     from careledger.privacy.backups import save_backup
     from careledger.storage import Store
 
+    place = Store(store)
+    place.locate()
     split = _split(shares, shares_out)
     recipients = []
     if recipient:
@@ -70,9 +72,7 @@ def backup(
         for number, share in enumerate(split.shares, 1):
             write_paper(folder / f"share-{number}.txt", share.reveal() + b"\n")
         frame.note(f"The shares are in {folder}: give each to somebody else, and remove the files.")
-    saved = save_backup(
-        book, Store(store), password=password, recipients=recipients, split=split, mnemonic=words, keep=keep
-    )
+    saved = save_backup(book, place, password=password, recipients=recipients, split=split, mnemonic=words, keep=keep)
     frame.answer({"backup": saved.cid, "number": saved.serial, "removed": saved.removed}, lines=[saved.cid])
 
 
@@ -125,6 +125,8 @@ def restore(
     from careledger.privacy.walletbook import WalletBook
     from careledger.storage import Store
 
+    place = Store(store)
+    place.locate()
     road: dict[str, Any] = {}
     if share:
         road["shares"] = [Secret(read_bytes(file).strip(), "share") for file in share]
@@ -132,7 +134,7 @@ def restore(
         road["opener"] = frame.profile.seed_opener()
     else:
         road["password"] = find_password(None, "Password of the backup: ")
-    found = bring_back(Store(store), cid, **road)
+    found = bring_back(place, cid, **road)
     home = frame.settings.home
     words = _words(found.backup, home, name)
     book = WalletBook(home / "wallets", found.wallet)

@@ -12,6 +12,7 @@ Store, on a folder and in memory
 import hashlib
 import io
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -21,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multiformats import CID, multihash
 
-from careledger.errors import InputError, NotFound, StorageError
+from careledger.errors import InputError, Misuse, NotFound, StorageError
 from careledger.storage import PIECE, Store, cid_of, digest_of
 from tests.shared_data import shared
 
@@ -270,6 +271,27 @@ def test_store__writing_where_a_file_is_in_the_way__storage_error(tmp_path):
     (tmp_path / "f").write_bytes(b"")
     with pytest.raises(StorageError):
         Store(tmp_path / "f").put(io.BytesIO(b"x"))
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/x", "simplecache::s3://bucket/x"])
+def test_store__driver_not_installed__says_which_package(monkeypatch, url):
+    monkeypatch.setitem(sys.modules, "s3fs", None)  # as where it is not installed
+    store = Store(url)  # whoever does not read or write needs no driver
+    for call in (store.locate, lambda: store.put(io.BytesIO(b"x")), lambda: store.get(GOOD)):
+        with pytest.raises(InputError) as caught:
+            call()
+        assert caught.value.message == "s3 needs the package s3fs" and "pip install s3fs" in caught.value.fix
+
+
+def test_store__unknown_kind__misuse_without_the_url():
+    with pytest.raises(Misuse) as caught:
+        Store("zz://key:secret@x").locate()
+    assert caught.value.message == "zz is no kind of store known here"
+
+
+def test_store__url_its_driver_cannot_read__storage_error():
+    with pytest.raises(StorageError):
+        Store("github://x").locate()
 
 
 def test_store__deadline_of_nothing__refused(tmp_path):
