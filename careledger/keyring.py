@@ -20,7 +20,7 @@ from careledger.profiles import DEFAULT_PATH, check_name
 from careledger.redact import Secret
 from careledger.text import did_you_mean, read_json, shown
 
-__all__ = ["Entry", "create_account", "create_opener", "entries", "entry", "import_file", "new_password"]
+__all__ = ["Entry", "check", "create_account", "create_opener", "entries", "entry", "import_file", "new_password"]
 
 _LEAST_CHARACTERS: Final = 8
 _MOST_BYTES: Final = 64 * 1024
@@ -51,6 +51,15 @@ def entries(home: Path) -> Iterator[Entry]:
             continue
 
 
+def check(path: Path) -> None:
+    """Refuse a file that is no keystore, or one that cannot be opened whatever the password.
+
+    Raises:
+        KeyMaterialError: It is such a file, missing, a link, or open to others.
+    """
+    _read(path)
+
+
 def entry(name: str, home: Path) -> Entry:
     """Return a keystore by its name.
 
@@ -69,17 +78,20 @@ def entry(name: str, home: Path) -> Entry:
 
 
 def _read(path: Path) -> Entry:
-    from careledger.chain.keyfiles import read_private_file
+    from careledger.chain.keyfiles import check_keystore, read_private_file
     from careledger.privacy.encoding import from_base64url
+    from careledger.privacy.openers import check_keystore as check_opener
     from careledger.values import checksum, keccak, to_hex
 
     try:
         data = read_json(read_private_file(path))
         if "crypto" in data:
+            check_keystore(data, path.name)
             digits = str(data["address"]).removeprefix("0x")
             if len(bytes.fromhex(digits)) != 20:
                 raise ValueError
             return Entry(path.stem, "account", checksum("0x" + digits), path)
+        check_opener(path)
         return Entry(path.stem, "opener", to_hex(keccak(from_base64url(data["publicKey"]))), path)
     except KeyMaterialError:
         raise

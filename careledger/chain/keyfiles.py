@@ -8,15 +8,21 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from careledger.errors import KeyMaterialError
 from careledger.redact import Secret
-from careledger.text import read_json
+from careledger.text import read_json, shown
 
-__all__ = ["derive", "find_password", "read_keystore", "read_private_file"]
+__all__ = ["check_keystore", "derive", "find_password", "read_keystore", "read_private_file"]
 
 _MAX_BYTES = 64 * 1024  # a keystore has about 500 bytes, a mnemonic 200
+_MOST_N: Final = 1 << 20
+"""The greatest n of scrypt, and of n times p: 1 GiB and some seconds; geth writes 262,144 and 1, Foundry 8,192."""
+_MOST_R: Final = 8
+_MOST_P: Final = 16
+_MOST_C: Final = 10**7
+"""The most rounds of pbkdf2; geth writes 262,144."""
 Password = Secret | str | Callable[[], str] | None
 
 
@@ -65,7 +71,7 @@ def read_keystore(path: Path, password: Password) -> Secret:
     from eth_keyfile.keyfile import decode_keyfile_json
 
     try:
-        key: bytes = decode_keyfile_json(store, secret.reveal().decode())
+        key: bytes = decode_keyfile_json(store, secret.reveal())  # type: ignore[arg-type]  # pbkdf2 takes bytes only
     except ValueError as error:
         # eth-keyfile says "MAC mismatch"; nothing of the file or the password may travel on in the chain of errors
         wrong = "mac" in str(error).lower()
@@ -89,7 +95,69 @@ def _keystore_json(path: Path) -> dict[str, Any]:
             why="A keystore is a JSON object with a member 'crypto'.",
             fix="Restore it from its backup.",
         )
+    check_keystore(store, path.name)
     return store
+
+
+def check_keystore(store: dict[str, Any], name: str) -> None:
+    """Refuse a keystore that no password opens, or that would cost minutes or the memory to try one on.
+
+    Args:
+        store: Its JSON object, whose names may be in any case.
+        name: The file's, for the error.
+
+    Raises:
+        KeyMaterialError: Part of it is missing, of another kind, or asks for too much.
+    """
+    try:
+        found = _lower(store)
+        crypto = found["crypto"]
+        params = crypto["kdfparams"]
+        if found["version"] != 3 or crypto["cipher"] != "aes-128-ctr":
+            raise ValueError
+        sizes = (len(_hex(each)) for each in (crypto["ciphertext"], crypto["mac"], crypto["cipherparams"]["iv"]))
+        if tuple(sizes) != (32, 32, 16) or not 1 <= len(_hex(params["salt"])) <= 256:
+            raise ValueError
+        allowed = _number(params["dklen"]) == 32
+        if crypto["kdf"] == "scrypt":
+            n, r, p = (_number(params[each]) for each in ("n", "r", "p"))
+            if n < 2 or n & (n - 1):
+                raise ValueError
+            allowed &= n <= _MOST_N and r <= _MOST_R and p <= _MOST_P and n * p <= _MOST_N
+        elif crypto["kdf"] == "pbkdf2" and params["prf"] == "hmac-sha256":
+            allowed &= _number(params["c"]) <= _MOST_C
+        else:
+            raise ValueError
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise KeyMaterialError(
+            f"keystore {shown(name)} is damaged",
+            why="A part of it is missing, or is not what Web3 Secret Storage, version 3, has there.",
+            fix="Restore it from its backup.",
+        ) from None
+    if not allowed:
+        raise KeyMaterialError(
+            f"keystore {shown(name)} asks for a key derivation that is not allowed",
+            why=f"It would take too long: scrypt may have n and n times p up to {_MOST_N:,}, r up to {_MOST_R} and p "
+            f"up to {_MOST_P}, pbkdf2 c up to {_MOST_C:,}, and dklen is 32.",
+            fix="Restore it from its backup, or write it anew with a wallet's usual settings.",
+        )
+
+
+def _lower(value: Any) -> Any:
+    """Return the value with all names in lower case, as older wallets wrote some in capitals."""
+    return {str(name).lower(): _lower(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def _hex(value: Any) -> bytes:
+    if not isinstance(value, str):
+        raise TypeError
+    return bytes.fromhex(value.removeprefix("0x"))
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError
+    return value
 
 
 def find_password(given: Password, prompt: str) -> Secret:

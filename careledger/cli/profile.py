@@ -37,6 +37,8 @@ def create(
     if keystore is not None and mnemonic is not None:
         raise Misuse("a profile has one key, not two", fix="Give --keystore or --mnemonic.")
     home = frame.settings.home
+    if mnemonic is not None:
+        _check_words(mnemonic, path)
     profile = profiles.Profile(
         profiles.check_name(name),
         tuple(profiles.role_word(word) for word in role or ()),
@@ -84,5 +86,14 @@ def _file(text: str | None, home: Path) -> Path | None:
     if text is None:
         return None
     if "/" in text or Path(text).is_file():
-        return Path(text).expanduser().absolute()
+        file = Path(text).expanduser().absolute()
+        keyring.check(file)
+        return file
     return keyring.entry(text, home).path.absolute()
+
+
+def _check_words(file: Path, path: str) -> None:
+    """Refuse a file whose words have another checksum, or a path nothing can be derived at, saying nothing of them."""
+    from careledger.chain.keyfiles import derive
+
+    derive(file, path, "")

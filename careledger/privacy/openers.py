@@ -328,6 +328,16 @@ def from_keystore(path: Path, password: Secret) -> SeedOpener:
     return from_seed(seed, suite=_suite(head["suite"]))
 
 
+def check_keystore(path: Path) -> None:
+    """Refuse a keystore file that no password opens, without a password.
+
+    Raises:
+        NotFound: There is no such file.
+        KeyMaterialError: It is a link, open to others, cut, or not of this format.
+    """
+    _read_keystore(path)
+
+
 def _read_keystore(path: Path) -> tuple[dict[str, Any], bytes, bytes]:
     """Return what is bound, nonce and ciphertext of a keystore file, or refuse it."""
     try:
@@ -339,7 +349,11 @@ def _read_keystore(path: Path) -> tuple[dict[str, Any], bytes, bytes]:
         if kdf["name"] != "scrypt" or (kdf["r"], kdf["p"]) != (8, 1) or not 1 << 10 <= n <= 1 << 20 or n & (n - 1):
             raise FormatError(f"{path.name} asks for a key derivation that is not allowed")  # a file may not eat memory
         head = {name: document[name] for name in ("format", "kdf", "publicKey", "suite")}
-        return head, from_base64url(cipher["nonce"]), from_base64url(cipher["text"])
+        Recipient(from_base64url(head["publicKey"]), head["suite"])
+        nonce, sealed = from_base64url(cipher["nonce"]), from_base64url(cipher["text"])
+        if not from_base64url(kdf["salt"]) or (len(nonce), len(sealed)) != (12, SEED_BYTES + 16):
+            raise FormatError("its salt, its nonce or its text has another size than this format's")
+        return head, nonce, sealed
     except (ValueError, KeyError, TypeError, AttributeError, FormatError) as error:
         raise KeyMaterialError(
             f"{path.name} is not a keystore of this program, or it was cut",

@@ -272,6 +272,46 @@ def test_K8_keys__cut_open_linked_missing__said_and_nothing_shown(
         assert not (home / "keys" / f"{name}.json").exists()
 
 
+ACCOUNT_DAMAGE: list[tuple[list[str], object]] = [
+    (["crypto", "ciphertext"], None), (["crypto", "kdf"], None), (["crypto", "kdf"], "argon2"),
+    (["crypto", "mac"], 5), (["crypto", "mac"], "ab"), (["crypto", "cipherparams", "iv"], "ab"),
+    (["crypto", "kdfparams", "salt"], []), (["crypto", "kdfparams", "n"], 3), (["crypto", "kdfparams", "p"], 1 << 20),
+    (["crypto"], "x"), (["version"], 9),
+]  # fmt: skip
+OPENER_DAMAGE: list[tuple[list[str], object]] = [
+    (["cipher"], None), (["format"], []), (["cipher", "nonce"], "AAAA"), (["cipher", "text"], 5),
+    (["kdf", "salt"], 5), (["suite"], "x"), (["publicKey"], "AAAA"),
+]  # fmt: skip
+
+
+def test_K8_keys_import__keystore_no_password_opens__refused_without_one(
+    cli: Cli, home: Path, place: Path, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("keys", "import", "a", str(private(place / "w", MNEMONIC))).code == 0
+    assert cli("keys", "create", "o", "--opener").code == 0
+    monkeypatch.delenv("CARELEDGER_PASSWORD")
+    for name, damage in (("a", ACCOUNT_DAMAGE), ("o", OPENER_DAMAGE)):
+        good = (home / "keys" / f"{name}.json").read_text()
+        for path, value in damage:
+            data = json.loads(good)
+            inner = data
+            for step in path[:-1]:
+                inner = inner[step]
+            inner[path[-1]] = value
+            file = str(private(place / "k", json.dumps(data)))
+            for arguments in (("keys", "import", "x", file), ("profile", "create", "x", "--keystore", file)):
+                result = cli(*arguments)
+                assert result.code == 1 and "defect" not in result.err, (path, value)
+        assert not (home / "keys" / "x.json").exists()
+
+
+@pytest.mark.parametrize("words", ["a", MNEMONIC.replace("junk", "test"), "deadbeef " * 12])
+def test_profile__file_without_valid_words__refused_and_not_shown(cli: Cli, place: Path, words: str) -> None:
+    result = cli("profile", "create", "x", "--mnemonic", str(private(place / "w", words)))
+    assert result.code == 1 and result.err.startswith("Error: these words are not a valid mnemonic.")
+    assert "deadbeef" not in result.err and cli("profile", "show", "x").code == 2
+
+
 def test_K8_keys_show__link_or_open_file__refused(cli: Cli, home: Path, place: Path, password: str) -> None:
     cli("keys", "import", "a", str(private(place / "w", MNEMONIC)))
     file = home / "keys" / "a.json"
@@ -281,6 +321,12 @@ def test_K8_keys_show__link_or_open_file__refused(cli: Cli, home: Path, place: P
     (home / "keys" / "b.json").symlink_to(file)
     assert cli("keys", "show", "b").code == 1
     assert [row["name"] for row in cli("keys", "list", "--json").json] == ["a"]
+
+
+def test_keys_backup_and_restore__no_such_kind_of_store__exit_2_before_a_password(cli: Cli) -> None:
+    for arguments in (("backup", "zz://x", "--as", "ann"), ("restore", "zz://x", "--name", "q")):
+        result = cli("keys", *arguments)
+        assert result.code == 2 and result.err.startswith("Error: zz is no kind of store known here.")
 
 
 # FHIR

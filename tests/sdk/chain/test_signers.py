@@ -9,6 +9,7 @@ import pickle
 import secrets
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_account import Account
@@ -94,6 +95,30 @@ def test_K8_from_keystore__given_spoilt_file__key_material_error_without_secrets
         Signer.from_keystore(keystore, password=PASSWORD)
     shown = _shown(caught.value)
     assert not any(secret in shown for secret in (PASSWORD, KEY.hex(), cipher))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"p": 1 << 20}, {"n": 1 << 20, "p": 2}, {"n": 1 << 40}, {"r": 1 << 20}, {"dklen": 10**9}, {"dklen": 31},
+        {"kdf": "pbkdf2", "prf": "hmac-sha256", "c": 10**10},
+    ],
+)  # fmt: skip
+def test_K8_from_keystore__given_costly_derivation__refused_at_once(change: dict[str, Any], keystore: Path) -> None:
+    store = json.loads(keystore.read_text())
+    store["crypto"]["kdf"] = change.pop("kdf", "scrypt")
+    store["crypto"]["kdfparams"] |= change
+    keystore.write_text(json.dumps(store))
+    with pytest.raises(KeyMaterialError, match="not allowed"):
+        Signer.from_keystore(keystore, password=PASSWORD)
+
+
+@pytest.mark.parametrize("kdf", ["scrypt", "pbkdf2"])
+def test_from_keystore__given_either_derivation__opens(kdf: str, tmp_path: Path) -> None:
+    path = tmp_path / "k.json"
+    path.write_text(json.dumps(Account.encrypt(KEY, PASSWORD, kdf=kdf, iterations=4)).replace('"crypto"', '"Crypto"'))
+    path.chmod(0o600)
+    assert Signer.from_keystore(path, password=PASSWORD).address == Account.from_key(KEY).address
 
 
 def test_K8_from_keystore__given_wrong_password__says_so_without_it(keystore: Path) -> None:
