@@ -38,11 +38,17 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
 
 
 @pytest.fixture
-def there(kept: Kept, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Stand in the kept folder as the demo says one should; each test with a directory of its own."""
+def as_left(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in the kept folder as the demo says one should, with what it left there."""
     monkeypatch.chdir(kept.folder)
     monkeypatch.delenv("CARELEDGER_HOME")
     monkeypatch.setenv("CARELEDGER_PASSWORD_FILE", "password")
+    return kept.folder
+
+
+@pytest.fixture
+def there(kept: Kept, as_left: Path) -> Path:
+    """Stand in the kept folder, each test with a directory of its own."""
     for file in kept.folder.glob("directory/*"):
         file.unlink()
     return kept.folder
@@ -75,29 +81,29 @@ def paired(cli: Cli, value: str, *more: str) -> str:
 # AS THE PAGE SAYS
 
 
-def test_page__typed_into_a_shell__does_what_it_says(there: Path, kept: Kept, ana: str) -> None:
+def test_page__typed_into_a_shell__does_what_it_says(as_left: Path) -> None:
     (typed,) = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "directory.md").read_text(), re.M | re.S)
     program = " ".join(f"'{part}'" for part in PROGRAM)
     script = f'set -euo pipefail\ncareledger() {{ {program} "$@"; }}\n{typed}'
-    environment = clean_environment(there) | {"PYTHONPATH": str(ROOT)}
+    environment = clean_environment(as_left) | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        ["bash", "-c", script], cwd=there, env=environment, capture_output=True, text=True, timeout=300, check=False
+        ["bash", "-c", script], cwd=as_left, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[:3] == [ana, ana, ana], "completed, found, merged"
-    assert lines[3:5] == ["not paired", ana], "split"
+    _, profile, *lines = done.stdout.splitlines()
+    ben = lines[0]
+    assert profile == "ben" and lines[:3] == [ben, ben, ben], "completed, found, merged"
+    assert lines[3:5] == ["not paired", ben], "split"
     new, history = lines[5], [line.split("\t") for line in lines[6:-2]]
-    assert new != ana
+    assert new != ben
     assert [line[2] for line in history] == ["paired", "merged", "split", "paired again"]
-    assert history[-1][5:8] == [new, ana, "known-personally"]
+    assert history[-1][5:8] == [new, ben, "known-personally"]
     assert lines[-1] == new and len(lines[-2]) == 66, "removed, rotated"
-    assert "no account is paired" in done.stderr and "MRN-4711" not in done.stderr and "Ana" not in done.stderr
+    assert "no account is paired" in done.stderr and "MRN-4713" not in done.stderr and "Ben" not in done.stderr
     for name in ("code.png", "answer.png"):
-        assert (there / name).read_bytes().startswith(b"\x89PNG") and stat.S_IMODE(
-            (there / name).stat().st_mode
-        ) == 0o600
-        (there / name).unlink()
+        assert (as_left / name).read_bytes().startswith(b"\x89PNG")
+        assert stat.S_IMODE((as_left / name).stat().st_mode) == 0o600
+        (as_left / name).unlink()
 
 
 # PAIRING
