@@ -21,6 +21,14 @@ class Custodian(Accounts):
     ``anchor`` before ``due`` runs out; doubts are met with ``prove``, reported omissions with ``answer_omissions``, a
     patient's request with ``accounting``.
 
+    Args:
+        care: The suite as the program sees it: its signer anchors, its opener reads what is answered, its home keeps
+            the book.
+        custodian: Whose log it is; whom ``care`` signs for.
+        receipts: Who signs access receipts; the client's signer when not given. An account of its own keeps the
+            custodian's key out of the daily work; ``records.name_receipt_key`` names it on the chain.
+        begin_anew: The former book is lost for good: begin one behind the last entry that was anchored.
+
     Example:
         >>> custodian = Custodian(care, hospital, receipts=desk)  # doctest: +SKIP
         >>> answer = custodian.answer(request)  # doctest: +SKIP

@@ -21,7 +21,7 @@ from careledger.chain.signers import Signer
 from careledger.client import CareLedger
 from careledger.demo.cast import Cast, Player
 from careledger.privacy.files import private_folder, write_private
-from careledger.privacy.openers import save_keystore
+from careledger.privacy.openers import new_seed, save_keystore
 from careledger.privacy.pseudonyms import Scope
 from careledger.profiles import Profile, save
 from careledger.redact import Secret
@@ -84,7 +84,9 @@ def keep_profiles(folder: Path, cast: Cast) -> None:
     phrase = folder / "keys" / "ana.words"
     write_private(phrase, cast.phrase.reveal())
     path = Scope.custodian(cast.hospital.party.address).path()
-    save(Profile("ana", ("patient",), mnemonic=phrase, path=path, home=folder), folder, replace=True)
+    opener = folder / "keys" / "ana-opener.json"
+    save_keystore(opener, new_seed(), password, work=1 << 14)
+    save(Profile("ana", ("patient",), mnemonic=phrase, path=path, opener=opener, home=folder), folder, replace=True)
 
 
 def _profile(folder: Path, player: Player, words: Path, password: Secret) -> Profile:

@@ -7,6 +7,8 @@ the log
   due, anchor, prove, settle                                    → test_anchor__then_proof__receipt_settled
   a receipt too old is overdue, reported, answered              → test_report__then_omissions__answered
   a book is begun, an interval stated                           → test_begin_and_interval__own_log_of_another_house
+the page
+  typed as it stands                                            → test_page__typed_between_two_houses__does_what_it_says
 accounting
   asked, answered, checked, shown, as FHIR                      → test_H11_accounting__asked_answered_checked_exported
   one that was changed ends with 3                              → test_H11_check_accounting__cut__exit_3_and_named
@@ -18,6 +20,7 @@ what cannot be read is said in a sentence                       → test_files__
 """
 
 import json
+import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,8 +32,9 @@ from careledger.chain.anvil import find_anvil
 from careledger.chain.rpc import Rpc
 from careledger.privacy.openers import new_seed, save_keystore
 from careledger.redact import Secret
-from tests.cli.conftest import Result
+from tests.cli.conftest import ROOT, Result
 from tests.cli.kept import Kept, keep
+from tests.cli.test_people import Shell
 
 Cli = Callable[..., Result]
 pytestmark = [pytest.mark.skipif(find_anvil() is None, reason="no Anvil"), pytest.mark.xdist_group("kept-demo")]
@@ -112,6 +116,27 @@ def house(cli: Cli, kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     files.mkdir()
     settings = {row["name"]: row["value"] for row in cli("config", "--json").json}
     return House(cli, files, ana, whoami["hospital"], whoami["clinic"], settings["rpc"], settings["suite"])
+
+
+# AS THE PAGE SAYS: first, before other tests let time pass
+
+
+def test_page__typed_between_two_houses__does_what_it_says(house: House, cli: Cli, tmp_path: Path) -> None:
+    (typed,) = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "custodian.md").read_text(), re.M | re.S)
+    assert typed.count("\n") == 9
+    record = house.seal("page")
+    house.agree()
+    for name in ("request.json", "answer.json", "sealed", "ask.json", "accounting.json", "events.json"):
+        typed = re.sub(rf"(?<=[ ]){re.escape(name)}(?=\s)", house.file(name), typed)
+    shell = Shell(cli, {"record": record, "hospital": house.hospital, "clinic": house.clinic}, lambda: None)
+    for line in typed.splitlines():
+        shell.run(line)
+    assert shell.told["records open"].out.startswith("the page of")
+    assert shell.told["records check-accounting"].err.startswith("complete up to entry")
+    assert json.loads(Path(house.file("events.json")).read_text())["entry"]
+
+
+# ANSWERING
 
 
 def test_H8_request_answer_receive__by_files__record_opens(house: House) -> None:

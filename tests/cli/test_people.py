@@ -105,7 +105,7 @@ class Shell:
         assert done.code == expected, f"{line}\n{done.out}{done.err}"
         if named:
             self.variables[named[1]] = done.out.split()[0]
-        self.told[" ".join(words[1:4])] = done
+        self.told[" ".join(word for word in words[1:4] if re.fullmatch(r"[a-z-]+", word))] = done
         return done
 
 
