@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from careledger.chain.abi import encode
 from careledger.chain.coding import to_abi_value
 from careledger.chain.transactions import recover
 from careledger.errors import InputError
-from careledger.values import Address, keccak, to_hex
+from careledger.text import shown
+from careledger.values import Address, address, bytes32, from_hex, keccak, to_hex
 
 __all__ = ["Domain", "TypedData", "encode_type"]
 
@@ -22,6 +24,17 @@ _DOMAIN_FIELDS = (
     ("name", "string"), ("version", "string"), ("chainId", "uint256"), ("verifyingContract", "address"),
     ("salt", "bytes32"),
 )  # fmt: skip
+_ELEMENTARY: Final = frozenset({
+    "address", "bool", "string", "bytes", *(f"bytes{size}" for size in range(1, 33)),
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in range(8, 257, 8)),
+})  # fmt: skip
+_ARRAY: Final = re.compile(r"(\[\d{0,9}\]){0,8}", re.ASCII)
+_NUMBER: Final = re.compile(r"0x[0-9a-fA-F]{1,64}|-?(0|[1-9]\d{0,77})", re.ASCII)
+_CONTRACT: Final = "verifyingContract"
+_MOST_DEEP: Final = 32
+"""Levels of structs and lists in a message."""
+_SHOWN: Final = 60
+"""Characters of a foreign name that an error repeats."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +46,11 @@ class Domain:
     chain_id: int | None = None
     verifying_contract: Address | None = None
     salt: bytes | None = None
+
+    def __str__(self) -> str:
+        """Which contract on which chain."""
+        chain = "no chain" if self.chain_id is None else f"chain {self.chain_id}"
+        return f"{self.verifying_contract or 'no contract'} on {chain}"
 
     @property
     def members(self) -> dict[str, Any]:
@@ -114,30 +132,85 @@ class TypedData:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> TypedData:
-        """Read the object that wallets take.
+    def from_json(cls, data: Any) -> TypedData:
+        """Read the object that wallets take, from a file that anybody may have written.
 
         Raises:
-            InputError: A part is missing.
+            InputError: A part is missing, or is not of its type.
         """
+        parts = _members(data, "it", ("types", "primaryType", "domain", "message"))
+        types, given = _types(parts["types"]), parts["domain"]
+        if not isinstance(given, Mapping) or not given.keys() <= {name for name, _ in _DOMAIN_FIELDS}:
+            raise _no_typed_data("its domain is none that wallets know")
+        primary, chain_id = _text(parts["primaryType"], "primaryType"), given.get("chainId")
+        if primary not in types:
+            raise _no_typed_data("its types say nothing of its primaryType")
+        texts = {name: _text(given[name], name) for name in given if name != "chainId" and given[name] is not None}
         try:
-            types = {
-                k: tuple((f["name"], f["type"]) for f in v) for k, v in data["types"].items() if k != "EIP712Domain"
-            }
-            given = data["domain"]
-            salt = given.get("salt")
-            domain = Domain(
-                given.get("name"), given.get("version"), _whole(given.get("chainId")), given.get("verifyingContract"),
-                bytes.fromhex(salt[2:]) if isinstance(salt, str) else salt,
-            )  # fmt: skip
-            message = _from_wallet(data["primaryType"], types, data["message"])
-            return cls(domain, types, data["primaryType"], message)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InputError("this is not EIP-712 typed data", why=f"{type(error).__name__}: {error}") from error
+            contract = address(texts[_CONTRACT], confirm_unchecked=True) if _CONTRACT in texts else None
+            salt = from_hex(bytes32(texts["salt"])) if "salt" in texts else None
+        except InputError:
+            raise _no_typed_data("its domain has a contract or a salt that is none") from None
+        domain = Domain(
+            texts.get("name"), texts.get("version"), None if chain_id is None else _whole(chain_id, "chainId"),
+            contract, salt,
+        )  # fmt: skip
+        return cls(domain, types, primary, _from_wallet(primary, types, parts["message"], "message"))
 
 
-def _whole(value: Any) -> int | None:
-    return int(value, 0) if isinstance(value, str) else value
+def _no_typed_data(why: str) -> InputError:
+    return InputError("this is not EIP-712 typed data", why=f"{why[0].upper()}{why[1:]}.", fix="Use it as it was made.")
+
+
+def _members(value: Any, what: str, names: Sequence[str]) -> Mapping[str, Any]:
+    """Return an object that has these members and no others."""
+    if not isinstance(value, Mapping):
+        raise _no_typed_data(f"{what} is not a JSON object")
+    for name in names:
+        if name not in value:
+            raise _no_typed_data(f"{what} has no {shown(name, _SHOWN)}")
+    for name in value:
+        if name not in names:
+            raise _no_typed_data(f"{what} has a member {shown(str(name), _SHOWN)} that nothing speaks of")
+    return value
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise _no_typed_data(f"its {shown(name, _SHOWN)} is not text")
+    return value
+
+
+def _whole(value: Any, name: str) -> int:
+    """Return a whole number as JSON has it, or in text, where wallets put large ones."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return int(value, 16 if value.startswith("0x") else 10)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _no_typed_data(f"its {shown(name, _SHOWN)} is not a whole number")
+    return value
+
+
+def _types(value: Any) -> dict[str, Fields]:
+    """Return the struct types, once each member is of a type that EIP-712 knows or that is among them."""
+    if not isinstance(value, Mapping):
+        raise _no_typed_data("its types are not a JSON object")
+    found: dict[str, Fields] = {}
+    for name, fields in value.items():
+        if not isinstance(fields, list):
+            raise _no_typed_data(f"its type {shown(str(name), _SHOWN)} is not a list of members")
+        pairs = []
+        for field in fields:
+            parts = _members(field, f"a member of type {shown(str(name), _SHOWN)}", ("name", "type"))
+            pairs.append((_text(parts["name"], "member's name"), _text(parts["type"], "member's type")))
+        if len({member for member, _ in pairs}) != len(pairs):
+            raise _no_typed_data(f"its type {shown(str(name), _SHOWN)} names a member twice")
+        found[name] = tuple(pairs)
+    found.pop("EIP712Domain", None)
+    for _, kind in (pair for fields in found.values() for pair in fields):
+        base, bracket, rest = kind.partition("[")
+        if (base not in found and base not in _ELEMENTARY) or not _ARRAY.fullmatch(bracket + rest):
+            raise _no_typed_data(f"{shown(kind, _SHOWN)!r} is no type")
+    return found
 
 
 def _for_wallet(value: Any) -> Any:
@@ -153,13 +226,18 @@ def _for_wallet(value: Any) -> Any:
     return value
 
 
-def _from_wallet(kind: str, types: Mapping[str, Fields], value: Any) -> Any:
+def _from_wallet(kind: str, types: Mapping[str, Fields], value: Any, name: str, depth: int = 0) -> Any:
     """Turn decimal text back into numbers, by type."""
+    if depth > _MOST_DEEP:
+        raise _no_typed_data("its message nests deeper than anybody reads")
     if kind.endswith("]"):
-        return [_from_wallet(kind[: kind.rindex("[")], types, item) for item in value]
+        if not isinstance(value, list):
+            raise _no_typed_data(f"its {shown(name, _SHOWN)} is not a list")
+        return [_from_wallet(kind[: kind.rindex("[")], types, item, name, depth + 1) for item in value]
     if kind in types:
-        return {name: _from_wallet(inner, types, value[name]) for name, inner in types[kind]}
-    return _whole(value) if kind.startswith(("uint", "int")) else value
+        parts = _members(value, f"its {shown(name, _SHOWN)}", [member for member, _ in types[kind]])
+        return {each: _from_wallet(inner, types, parts[each], each, depth + 1) for each, inner in types[kind]}
+    return _whole(value, name) if kind.startswith(("uint", "int")) else value
 
 
 def encode_type(primary: str, types: Mapping[str, Fields]) -> str:

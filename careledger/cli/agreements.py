@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from careledger.cli import output
 from careledger.cli.terms import load_file
+from careledger.codes import Role
 from careledger.errors import FormatError, InputError
 from careledger.privacy.files import write_private
 from careledger.text import shown
@@ -54,13 +55,11 @@ def read_agreement(care: CareLedger, file: Path, *, kind: str) -> tuple[Terms, d
     }
     made, types = classes[kind]
     found = load_file(file, make=f"careledger participants {kind} offer")
-    typed = _typed(found, file, kind)
-    if _KINDS.get(typed.primary) != kind or dict(typed.types) != {typed.primary: types}:
-        raise FormatError(f"{shown(file.name)} holds no terms of this kind", fix=_made(kind))
+    typed = _typed(found, file, kind, types)
     if typed.domain != care.participants.domain:
         raise InputError(
             "these terms are for another contract or chain",
-            why=f"They name {shown(str(typed.domain.verifying_contract))} on chain {typed.domain.chain_id}.",
+            why=f"They name {typed.domain}.",
             fix="Name the network and suite they were offered for.",
         )
     signatures: dict[Address, bytes] = {}
@@ -109,15 +108,29 @@ def signature_of(
     raise InputError(f"the {party} has not signed yet", why=f"It is {who}.", fix="Let it sign the file.")
 
 
-def _typed(found: dict[str, Any], file: Path, kind: str) -> Any:
+def _typed(found: dict[str, Any], file: Path, kind: str, types: Any) -> Any:
+    """Return terms of one kind, once they are written as an offer of ours writes them."""
     from careledger.chain.typed import TypedData
 
     try:
-        typed = TypedData.from_json(found["terms"])
+        typed = TypedData.from_json(found.get("terms"))
+    except InputError as error:
+        raise _broken(file, kind, error.why) from None
+    if _KINDS.get(typed.primary) != kind or dict(typed.types) != {typed.primary: types}:
+        raise FormatError(f"{shown(file.name)} holds no terms of this kind", fix=_made(kind))
+    try:
         typed.struct_hash  # noqa: B018 - refuses what does not fit its type
-    except (KeyError, TypeError, ValueError, InputError):
-        raise FormatError(f"{shown(file.name)} holds no terms that hold together", fix=_made(kind)) from None
+        for name in (name for name, of in types if of == "address"):
+            address(typed.message[name])
+    except InputError:
+        raise _broken(file, kind, "An account or a number in them is none.") from None
+    if typed.message.get("role", Role.NONE.word) not in {role.word for role in Role}:
+        raise _broken(file, kind, "Their role is none that this program knows.")
     return typed
+
+
+def _broken(file: Path, kind: str, why: str) -> FormatError:
+    return FormatError(f"{shown(file.name)} holds no terms that hold together", why=why, fix=_made(kind))
 
 
 def _made(kind: str) -> str:

@@ -160,7 +160,7 @@ def _terms(care: CareLedger, data: Any, kind: str | None) -> Terms:
     try:
         typed = TypedData.from_json(data)
     except InputError as error:
-        raise FormatError(error.message, why=error.why, fix="Make it with: careledger consents draft.") from None
+        raise _broken(error.why, fix="Make them with: careledger consents draft.") from None
     name = _KINDS.get(typed.primary)
     if name is None or dict(typed.types) != {typed.primary: types[typed.primary]}:
         raise FormatError("these are no terms of a consent", fix="Make them with: careledger consents draft.")
@@ -169,14 +169,49 @@ def _terms(care: CareLedger, data: Any, kind: str | None) -> Terms:
     if typed.domain != care.consents.domain:
         raise InputError(
             "these terms are for another contract or chain",
-            why=f"They name {shown(str(typed.domain.verifying_contract))} on chain {typed.domain.chain_id}.",
+            why=f"They name {typed.domain}.",
             fix="Name the network and suite they were drafted for.",
         )
     try:
         typed.struct_hash  # noqa: B018 - refuses what does not fit its type
-        return _BUILDERS[name](typed) if name in _BUILDERS else Terms(typed)
+        message = _drafted(typed.message)
+        found = _BUILDERS[name](typed) if name in _BUILDERS else Terms(typed)
     except (InputError, KeyError, ValueError, TypeError, StopIteration):
-        raise FormatError("these terms do not hold together", fix="Draft them again.") from None
+        raise _broken("A code, an account or a number in them is none that this program knows.") from None
+    if message != typed.message:
+        raise _broken("Something in them is not written as a draft writes it, so nobody could carry them.")
+    return found
+
+
+def _broken(why: str, *, fix: str = "Draft them again.") -> FormatError:
+    return FormatError("these terms do not hold together", why=why, fix=fix)
+
+
+def _drafted(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the message that a draft of ours writes for what this one says: what is signed is what is carried.
+
+    Raises:
+        InputError, KeyError, ValueError, StopIteration: There is no such party, code or class.
+    """
+    from careledger.codes import ConsentReason
+    from careledger.resources import consent_types as consents
+    from careledger.resources.scope import classes_of, scope_word
+    from careledger.values import bytes32
+
+    found = {**message, "patient": PartyRef("person", message["patient"]).address}
+    if "purpose" in message:
+        to, purpose = consents.party_of(message), Purpose[message["purpose"]]
+        scope_word(to, purpose)
+        found |= {**consents.named(to), "purpose": purpose.name}
+    for name in {"permits", "denies", "denied", "emergencyDenied"} & message.keys():
+        found[name] = consents.words_of(classes_of(message[name]))
+    if "reason" in message:
+        found["reason"] = ConsentReason(message["reason"]).value
+    if "receipt" in message:
+        found["receipt"] = bytes32(message["receipt"])
+        if (not message["permits"] and not message["denies"]) or message["replaces"] + 1 >= 1 << 40:
+            raise ValueError("it permits and denies nothing, or no version can follow")
+    return found
 
 
 def _grant_of(typed: Any) -> ConsentTerms:
@@ -190,8 +225,7 @@ def _grant_of(typed: Any) -> ConsentTerms:
     permits, denies = classes_of(m["permits"]), classes_of(m["denies"])
     version, start, end = int(m["replaces"]) + 1, int(m["notBefore"]), int(m["expiresAt"])
     word = pack_directive(mask_of(permits), mask_of(denies), start, end, 2 if m["limited"] else 0, version)
-    receipt = m["receipt"] if isinstance(m["receipt"], str) else to_hex(m["receipt"])
-    call = {"patient": m["patient"], "scope": scope_word(to, purpose), "word": word, "receipt": receipt}
+    call = {"patient": m["patient"], "scope": scope_word(to, purpose), "word": word, "receipt": m["receipt"]}
     return consents.ConsentTerms(
         typed, call, consents.ConsentReceipt({}, Secret(b"", "salt"), Limits()), PartyRef("person", m["patient"]), to,
         purpose, permits, denies, start, end, version,
