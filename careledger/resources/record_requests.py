@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,7 @@ from careledger.chain.signatures import is_signed_by
 from careledger.chain.signers import Signer
 from careledger.codes import Basis, DataClass, Purpose, Reason, Role
 from careledger.errors import NotFound, ReceiptRefused, SealedDamaged
-from careledger.privacy.commitments import RecordOpening, content_hash
+from careledger.privacy.commitments import RecordOpening
 from careledger.privacy.openers import Opener, Recipient
 from careledger.privacy.wraps import open_opening
 from careledger.resources.access import DEFAULT_INTERVAL
@@ -26,7 +27,7 @@ from careledger.resources.record_reading import RecordReading
 from careledger.resources.record_types import SealedRecord
 from careledger.resources.scope import LimitsOpening
 from careledger.steps import step
-from careledger.storage import cid_of
+from careledger.storage import PIECE, cid_of
 from careledger.values import PartyRef, RecordId, from_hex
 
 __all__ = ["Received", "RecordRequests"]
@@ -229,15 +230,20 @@ class RecordRequests(RecordReading):
             return self._care.store.has(record.cid)
         path = Path(sealed)
         try:
-            if cid_of(content_hash(path)) == record.cid:
-                with path.open("rb") as source:
-                    if self._care.store.put(source) == record.cid:
-                        return True
+            with path.open("rb") as source, self._care.store.writer() as out:
+                content, left = hashlib.sha256(), record.sealed_size
+                while left >= 0 and (piece := source.read(min(PIECE, left + 1))):  # one more byte is one too many
+                    out.write(piece)
+                    content.update(piece)
+                    left -= len(piece)
+                if left >= 0 and cid_of(content.digest()) == record.cid:
+                    out.commit()
+                    return True
         except FileNotFoundError:
             raise NotFound(f"there is no file {path.name!r} at this path", fix="Check the path.") from None
         raise SealedDamaged(
             "the sealed file is not this record's",
-            why="Its content id is not the one in the parcel: it was changed, cut or mixed up.",
+            why="Its size or content id is not the one in the parcel: it was changed, cut or mixed up.",
             fix="Fetch it again.",
         )
 

@@ -212,6 +212,8 @@ def test_R5_receive__sealed_file_damaged__refused(houses: Houses, asked: Any) ->
         with pytest.raises(errors.SealedDamaged, match="is not this record's"):
             records.receive(answer, request, sealed=path)
         assert not houses.clinic.care.store.has(record.cid)
+    with pytest.raises(errors.SealedDamaged, match="is not this record's"):
+        records.receive(answer, request, sealed="/dev/zero")  # which has no end
     with pytest.raises(errors.NotFound, match="there is no file"):
         records.receive(answer, request, sealed=path.with_name("none"))
     path.write_bytes(whole)
