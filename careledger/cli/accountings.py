@@ -14,7 +14,8 @@ from careledger.cli.frame import Frame, verb
 from careledger.cli.parameters import address_of, code_of
 from careledger.cli.views import access_row, minute
 from careledger.codes import Purpose
-from careledger.errors import Misuse
+from careledger.errors import InputError, Misuse
+from careledger.text import shown
 from careledger.values import Address, PartyRef
 
 app = typer.Typer()
@@ -149,6 +150,8 @@ def _write_events(events: list[dict[str, Any]], out: Path | None, *, ndjson: boo
         return
     lines = b"".join(audit_event.ndjson(events))
     if out is not None:
+        if out.exists():
+            raise InputError(f"{shown(out.name)} is there already", fix="Give another file.")
         write_private(out, lines)
         return
     sys.stdout.flush()

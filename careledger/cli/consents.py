@@ -194,6 +194,8 @@ def draft(
 
     Example: careledger consents draft terms.json --patient 0xA… --to 0xB… --purpose TREAT --class labs
     """
+    from careledger.privacy.files import shred_file
+
     documents.require_words(language)
     whom = recipient(to, to_organisation, to_role, jurisdiction)
     with frame.client() as care:
@@ -204,9 +206,13 @@ def draft(
         home = care.home
     where = receipt or home / "receipts" / f"{terms.call['receipt'][2:]}.json"
     documents.keep(where, terms.receipt)
+    try:
+        write_terms(terms, file)
+    except BaseException:
+        shred_file(where)  # nobody has the terms it belongs to, and the same command can be given again
+        raise
     frame.note(terms.in_words(language))
     frame.note(f"The receipt is in {where}; keep it secret.")
-    write_terms(terms, file)
 
 
 @verb(app, "sign", chain=True)

@@ -16,8 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar, cast
 
-from careledger.errors import KeyMaterialError, NotFound
+from careledger.errors import InputError, KeyMaterialError, NotFound
 from careledger.privacy.streams import write
+from careledger.text import shown
 
 MAX_BYTES: Final = 64 << 20
 """Larger files are not key material, whatever they say."""
@@ -32,7 +33,12 @@ def write_whole(out: Path, work: Callable[[BinaryIO], T]) -> T:
     Args:
         out: The file to make; an older one is replaced at the end, and untouched where ``work`` fails.
         work: Gets the temporary file to write to; what it returns is returned.
+
+    Raises:
+        InputError: Something else than a plain file is there.
     """
+    if out.exists() and not out.is_file():  # a folder, or a device such as /dev/full, which a file would take away
+        raise InputError(f"{shown(out.name)} is there already, and is no plain file", fix="Give another file.")
     part = out.parent / f".careledger-{secrets.token_hex(8)}.part"
     try:
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -134,6 +135,8 @@ def test_consents_draft__words_terms_and_receipt__each_in_its_place(cli: Cli, pe
     assert kept["salt"][2:] not in terms.read_text() and kept["document"]["pii_processing"]["language"] == "zh"
     assert typed["primaryType"] == "ConsentGrant" and typed["message"]["permits"] == ["hiv"]
     assert draft(cli, people, terms).code == 1, "neither terms nor receipt are written over"
+    receipt.rename(files / "kept")
+    assert draft(cli, people, terms).code == 1 and not receipt.exists(), "no receipt without its terms"
     result = draft(cli, people, files / "u.json", "--language", "xx")
     assert result.code == 2 and not (files / "u.json").exists()
     result = cli("consents", "draft", "--patient", people.ana, "--to", NOBODY, "--purpose", "HPAYMT")
@@ -448,6 +451,9 @@ def test_records_open__damaged_bytes__no_file(cli: Cli, people: People, files: P
     assert (piped.code, piped.out) == (1, "")
     newest.write_bytes(before)
     assert yes(cli("records", "open", record, "--as", "clinic")).out == "y" * 2000
+    os.mkfifo(files / "pipe")
+    result = cli("records", "open", record, "--as", "clinic", "--out", str(files / "pipe"), "--replace")
+    assert result.code == 1 and "no plain file" in result.err and (files / "pipe").is_fifo()
 
 
 def test_records_open__terminal__shows_text_and_obeys_nothing(
