@@ -69,17 +69,17 @@ def start(
         InputError: Anvil is not found, or the port is taken.
         NodeUnavailable: It ended, or did not listen in time.
     """
+    binary = find_anvil()
+    if binary is None and status(home) is None:  # before there is a folder
+        raise InputError(
+            "Anvil is not found",
+            why="It is looked for in CARELEDGER_ANVIL, in node_modules upward from here, and on the PATH.",
+            fix=HOW_TO_GET,
+        )
     private_folder(home)
     with _locked(home):
         if (running := status(home)) is not None:
             return running, False
-        binary = find_anvil()
-        if binary is None:
-            raise InputError(
-                "Anvil is not found",
-                why="It is looked for in CARELEDGER_ANVIL, in node_modules upward from here, and on the PATH.",
-                fix=HOW_TO_GET,
-            )
         port = _free_port(port)
         options = ["--host", "127.0.0.1", "--port", str(port), "--silent", "--chain-id", str(chain_id)]
         options += ["--hardfork", "prague", "--accounts", "20", "--mnemonic", MNEMONIC]

@@ -57,7 +57,6 @@ def kept(folder: Path) -> Iterator[Stage]:
     Raises:
         InputError: Anvil is not found.
     """
-    private_folder(folder)
     running, _ = background.start(folder, port=0)
     connection = Connection(Rpc(running.url), running.chain_id)
     journal = Journal.in_folder(folder / "journal", scope=connection.scope, sender=_account(0).address)
