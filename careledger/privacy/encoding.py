@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 
 def to_base64url(data: bytes) -> str:
@@ -10,8 +11,10 @@ def to_base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def from_base64url(text: str) -> bytes:
-    """Return the bytes of base64url text; raises ValueError for any other spelling of them."""
+def from_base64url(text: Any) -> bytes:
+    """Return the bytes of base64url text; raises ValueError for any other spelling of them, and for what is no text."""
+    if not isinstance(text, str):
+        raise ValueError("not text")
     data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     if to_base64url(data) != text:
         raise ValueError("not canonical base64url")

@@ -40,6 +40,7 @@ SCRYPT_N: Final = 1 << 17
 
 _MLKEM_PUBLIC: Final = 1184
 _FORMAT: Final = "careledger-opener-v1"
+_NONCE_BYTES: Final = 12
 
 PrivateKey: TypeAlias = X25519PrivateKey | hpke.MLKEM768X25519PrivateKey
 PublicKey: TypeAlias = X25519PublicKey | hpke.MLKEM768X25519PublicKey
@@ -298,7 +299,7 @@ def save_keystore(
         "publicKey": to_base64url(opener.public_key),
         "suite": int(suite),
     }
-    nonce = secrets.token_bytes(12)
+    nonce = secrets.token_bytes(_NONCE_BYTES)
     sealed = _keystore_cipher(head["kdf"], password).encrypt(nonce, seed.reveal(), _bound(head))
     document = {**head, "cipher": {"name": "aes-256-gcm", "nonce": to_base64url(nonce), "text": to_base64url(sealed)}}
     write_private(path, json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
@@ -345,7 +346,7 @@ def _read_keystore(path: Path) -> tuple[dict[str, Any], bytes, bytes]:
         if document["format"] != _FORMAT or document["cipher"]["name"] != "aes-256-gcm":
             raise FormatError(f"{path.name} is not of the format {_FORMAT}")
         kdf, cipher = document["kdf"], document["cipher"]
-        n = int(kdf["n"])
+        n = kdf["n"] if isinstance(kdf["n"], int) else 0
         if kdf["name"] != "scrypt" or (kdf["r"], kdf["p"]) != (8, 1) or not 1 << 10 <= n <= 1 << 20 or n & (n - 1):
             raise FormatError(f"{path.name} asks for a key derivation that is not allowed")  # a file may not eat memory
         head = {name: document[name] for name in ("format", "kdf", "publicKey", "suite")}

@@ -279,8 +279,9 @@ class _Reader:
         givers = [name_of(item) for _, item in self.leaves.items("Consent", tree, _key(self.version, "performer"))]
         if givers:
             found["entity_id"] = givers[0]
-        if tree.get("language") in _LANGUAGES:
-            found["language"] = tree["language"]
+        language = tree.get("language")
+        if isinstance(language, str) and language in _LANGUAGES:
+            found["language"] = language
         controllers = [item for _, item in self.leaves.items("Consent", tree, _key(self.version, "organization"))]
         if controllers:
             found["pii_controllers"] = [name_of(item) for item in controllers]

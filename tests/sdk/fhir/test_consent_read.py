@@ -4,6 +4,7 @@ every element
   of the published examples is used, kept or reported  → test_read__published_examples__every_leaf_accounted_for
   that nobody foresaw is reported, and blocks                 → test_prop_read__foreign_element__reported_and_blocks
   a modifier extension anywhere is                            → test_read__modifier_extension__reported_anywhere
+  that is of another kind of value is reported, or refused    → test_read__any_value_exchanged__read_or_refused
 never more than the consent says
   given any tree of provisions that reads without a report
     it permits nothing that the consent does not              → test_prop_read__any_tree__never_permits_more
@@ -25,6 +26,7 @@ accepted
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +58,8 @@ from tests.sdk.fhir.consent_kit import (
 )
 from tests.sdk.fhir.consent_oracle import LABELS, Question, comes_to, said
 from tests.shared_data import shared
+
+SEEDS = Path(__file__).resolve().parents[3] / "seeds" / "consents"
 
 # EVERY ELEMENT
 
@@ -111,6 +115,29 @@ def test_read__modifier_extension__reported_anywhere(where: str) -> None:
     next(places(tree[where]))["modifierExtension"] = extension
     found = [item for item in read(tree).widening if "modifierExtension" in item.location]
     assert len(found) == 1 and read(tree).drafts[0].blocked_by == (found[0].location,)
+
+
+@pytest.mark.parametrize("other", [None, [], {}, 5, "", [[]], [{}], {"a": 1}, True, "\ud800"], ids=repr)
+def test_read__any_value_exchanged__read_or_refused(other: Any) -> None:
+    for path in [*examples(), *sorted(HERE.rglob("*.json")), *sorted(SEEDS.iterdir())]:
+        whole = json.loads(path.read_bytes())
+        for keys in addresses(whole):
+            tree = at = copy.deepcopy(whole)
+            for key in keys[:-1]:
+                at = at[key]
+            at[keys[-1]] = other
+            try:
+                assert read(tree, now=1_450_000_000).to_json(), (path.name, keys)
+            except errors.FormatError as error:
+                assert error.message and error.why + error.fix, (path.name, keys)
+
+
+def addresses(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every member and item in a tree, by its keys; of a long list the first two."""
+    items = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield (*above, key)
+        yield from addresses(inner, (*above, key))
 
 
 # NEVER MORE

@@ -140,6 +140,26 @@ def test_K8_keystore__any_field_changed__refused(tmp_path):
         failing(path)
 
 
+@pytest.mark.parametrize("part", [
+    "format", "publicKey", "suite", "kdf", "kdf.n", "kdf.name", "kdf.p", "kdf.r", "kdf.salt", "cipher", "cipher.name",
+    "cipher.nonce", "cipher.text",
+])  # fmt: skip
+def test_K8_keystore__any_field_of_another_kind__refused(tmp_path, part):
+    path = tmp_path / "k"
+    save_keystore(path, new_seed(), PASSWORD, work=WORK)
+    above, _, name = part.rpartition(".")
+    for value in (..., None, [], {}, 5, 1.5, True, "", "x", "0x", "é１", "\ud800", "A" * 1000, [[]], 2**256):
+        whole = json.loads(path.read_text())
+        at = whole[above] if above else whole
+        if value is ...:
+            del at[name]
+        else:
+            at[name] = value
+        (tmp_path / "other").write_text(json.dumps(whole))
+        (tmp_path / "other").chmod(0o600)
+        failing(tmp_path / "other")
+
+
 def test_K8_keystore__asks_for_too_much_memory__refused_at_once(tmp_path):
     path = tmp_path / "k"
     save_keystore(path, new_seed(), PASSWORD, work=WORK)
