@@ -214,6 +214,7 @@ def target(settings: Settings, *, folder: Path | None = None) -> Target:
 def running_url(home: Path) -> str | None:
     """Return where the chain that ``careledger chain start`` keeps answers, if its file says so."""
     try:
-        return str(read_json((home / "chain.json").read_bytes())["url"])
+        url = read_json((home / "chain.json").read_bytes())["url"]
+        return url if isinstance(url, str) and url.startswith("http://127.0.0.1:") else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

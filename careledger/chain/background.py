@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,12 +18,14 @@ from typing import Any, Final
 
 from careledger.chain.anvil import HOW_TO_GET, find_anvil
 from careledger.chain.local import MNEMONIC
-from careledger.errors import InputError, NodeUnavailable
+from careledger.errors import FormatError, InputError, NodeUnavailable
 from careledger.privacy.files import private_folder
+from careledger.text import read_json, shown
 
 __all__ = ["Running", "start", "status", "stop"]
 
 FILE: Final = "chain.json"
+_URL: Final = re.compile(r"http://127\.0\.0\.1:\d{1,5}", re.ASCII)
 _START_SECONDS: Final = 20.0
 _STOP_SECONDS: Final = 5.0
 
@@ -43,12 +46,33 @@ class Running:
 
 
 def status(home: Path) -> Running | None:
-    """Return the chain that is running, or None; a file about a dead one counts as none."""
+    """Return the chain that is running, or None; a file about a dead one counts as none.
+
+    Raises:
+        FormatError: The file is damaged.
+    """
     try:
-        found = Running(**json.loads((home / FILE).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        found = _running(read_json((home / FILE).read_bytes()))
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError):
+        found = None
+    if found is None:
+        raise FormatError(
+            f"{FILE} in the data folder is damaged",
+            why="It does not say which process the local chain is.",
+            fix=f"Remove {shown(str(home / FILE))}; a chain that still runs is a process named anvil.",
+        )
     return found if found.born and _born(found.pid) == found.born else None
+
+
+def _running(data: Any) -> Running | None:
+    """Return what the file says, once each field is what this program writes; else None."""
+    kinds = {"pid": int, "born": str, "url": str, "chain_id": int}
+    if not isinstance(data, dict) or {name: type(value) for name, value in data.items()} != kinds:
+        return None
+    found = Running(**data)
+    return found if 0 < found.pid < 1 << 31 and found.chain_id > 0 and _URL.fullmatch(found.url) else None
 
 
 def start(
@@ -120,7 +144,11 @@ def _launch(command: list[str], home: Path, *, port: int, chain_id: int) -> Runn
 
 
 def stop(home: Path) -> Running | None:
-    """Stop the chain; return what was stopped, or None where none ran. No other process is touched."""
+    """Stop the chain; return what was stopped, or None where none ran. No other process is touched.
+
+    Raises:
+        FormatError: The file that names it is damaged.
+    """
     private_folder(home)
     with _locked(home):
         running = status(home)

@@ -363,6 +363,25 @@ def test_chain__start_status_stop__one_process_and_none_after(cli: Cli, home: Pa
     assert not (home / "chain.json").exists()
 
 
+@pytest.mark.parametrize("field, value", [
+    ("pid", -1), ("pid", 0), ("pid", 2**31), ("pid", True), ("pid", "\ud800"), ("pid", "1\0"), ("born", []),
+    ("url", -1), ("url", "http://127.0.0.1:1\x1b[31m"), ("chain_id", "x"), ("chain_id", None), ("more", 1), ("", "["),
+    ("", "[" * 100_000), ("", '{"a":' * 100_000 + "1" + "}" * 100_000), ("", ""), ("", "null"), ("", "\xff"),
+])  # fmt: skip
+@pytest.mark.parametrize("command", ["status", "stop", "start"])
+def test_chain__its_file_is_damaged__one_sentence(
+    cli: Cli, home: Path, command: str, field: str, value: object
+) -> None:
+    home.mkdir()
+    about = {"pid": os.getpid(), "born": "1", "url": "http://127.0.0.1:1", "chain_id": 1, field: value}
+    (home / "chain.json").write_bytes(
+        value.encode("latin-1") if isinstance(value, str) and not field else json.dumps(about).encode()
+    )
+    result = cli("chain", command)
+    assert result.code == 1 and result.err.startswith("Error: chain.json in the data folder is damaged.")
+    assert "Remove " in result.err and (home / "chain.json").exists()
+
+
 @anvil
 def test_chain_stop__number_taken_by_another_process__left_alone(cli: Cli, home: Path) -> None:
     other = subprocess.Popen(["sleep", "30"])

@@ -21,7 +21,7 @@ import pytest
 import careledger
 from careledger.text import read_json
 
-OWN_STORES = {"chain/abi.py", "chain/background.py", "chain/journal.py", "chain/journal_store.py", "chain/tray.py",
+OWN_STORES = {"chain/abi.py", "chain/journal.py", "chain/journal_store.py", "chain/tray.py",
               "directory/sealed.py", "resources/catalogue.py", "text.py"}  # fmt: skip
 """Who reads only what this program wrote, in places of its own."""
 
