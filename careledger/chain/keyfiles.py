@@ -115,8 +115,10 @@ def check_keystore(store: dict[str, Any], name: str) -> None:
         params = crypto["kdfparams"]
         if found["version"] != 3 or crypto["cipher"] != "aes-128-ctr":
             raise ValueError
-        sizes = (len(_hex(each)) for each in (crypto["ciphertext"], crypto["mac"], crypto["cipherparams"]["iv"]))
-        if tuple(sizes) != (32, 32, 16) or not 1 <= len(_hex(params["salt"])) <= 256:
+        if (len(_hex(crypto["ciphertext"])), len(_hex(crypto["mac"]))) != (32, 32):
+            raise ValueError
+        iv = _hex(crypto["cipherparams"]["iv"])  # eth-keyfile leaves out zeros at its beginning
+        if not 1 <= len(iv) <= 16 or not 1 <= len(_hex(params["salt"])) <= 256:
             raise ValueError
         allowed = _number(params["dklen"]) == 32
         if crypto["kdf"] == "scrypt":

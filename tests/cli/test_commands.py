@@ -274,7 +274,7 @@ def test_K8_keys__cut_open_linked_missing__said_and_nothing_shown(
 
 ACCOUNT_DAMAGE: list[tuple[list[str], object]] = [
     (["crypto", "ciphertext"], None), (["crypto", "kdf"], None), (["crypto", "kdf"], "argon2"),
-    (["crypto", "mac"], 5), (["crypto", "mac"], "ab"), (["crypto", "cipherparams", "iv"], "ab"),
+    (["crypto", "mac"], 5), (["crypto", "mac"], "ab"), (["crypto", "cipherparams", "iv"], "ab" * 17),
     (["crypto", "kdfparams", "salt"], []), (["crypto", "kdfparams", "n"], 3), (["crypto", "kdfparams", "p"], 1 << 20),
     (["crypto"], "x"), (["version"], 9),
 ]  # fmt: skip

@@ -121,6 +121,17 @@ def test_from_keystore__given_either_derivation__opens(kdf: str, tmp_path: Path)
     assert Signer.from_keystore(path, password=PASSWORD).address == Account.from_key(KEY).address
 
 
+def test_from_keystore__given_iv_with_its_zeros_left_out__opens(
+    keystore: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter([b"\7" * 16, b"\0" + b"\1" * 15])
+    monkeypatch.setattr("eth_keyfile.keyfile.Random.get_random_bytes", lambda _size: next(drawn))
+    store = Account.encrypt(KEY, PASSWORD, iterations=2)
+    assert len(store["crypto"]["cipherparams"]["iv"]) == 30
+    keystore.write_text(json.dumps(store))
+    assert Signer.from_keystore(keystore, password=PASSWORD).address == Account.from_key(KEY).address
+
+
 def test_K8_from_keystore__given_wrong_password__says_so_without_it(keystore: Path) -> None:
     wrong = secrets.token_hex(8)
     with pytest.raises(KeyMaterialError, match="password") as caught:
