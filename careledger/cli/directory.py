@@ -17,7 +17,7 @@ from careledger.cli.papers import book_of, wallet_of
 from careledger.cli.parameters import address_of, bytes32_of, code_of
 from careledger.cli.views import minute
 from careledger.directory.entries import Change, Entry, EntryKind, IdentityCheck
-from careledger.errors import InputError, Misuse, NotFound
+from careledger.errors import FormatError, InputError, Misuse, NotFound
 from careledger.redact import PersonalText
 from careledger.text import did_you_mean, shown
 from careledger.values import Address, Bytes32, PartyRef, to_hex
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 _LONGEST = 8192
-"""Characters of a code or value read from stdin."""
+"""Bytes of a code or value read from stdin."""
 
 
 @app.callback()
@@ -415,7 +415,12 @@ def _opened(frame: Frame, organisation: Address | None) -> Iterator[Directory]:
 
 def _text(given: str) -> PersonalText:
     """Return an identifier or a code, or a line of stdin for ``-``: a command line can be read by others."""
-    return PersonalText(sys.stdin.readline(_LONGEST) if str(given) == "-" else given)
+    if str(given) != "-":
+        return PersonalText(given)
+    try:
+        return PersonalText(sys.stdin.buffer.readline(_LONGEST).decode("utf-8").rstrip("\r\n"))
+    except UnicodeDecodeError:
+        raise FormatError("what came on stdin is not text in UTF-8", fix="Give it as one line of UTF-8.") from None
 
 
 def _require_new(png: Path | None) -> None:

@@ -125,13 +125,25 @@ def test_pair__json__facts_and_nothing_of_the_person(cli: Cli, there: Path) -> N
 def test_pair__stdin_and_qr__identifier_stays_off_the_command_line(
     cli: Cli, there: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
     assert cli("directory", "pair", *named("-"), "--as", "hospital").code == 1
-    monkeypatch.setattr("sys.stdin", io.StringIO("MRN-2\n"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"MRN-2\r\n")))
     result = yes(cli("directory", "pair", *named("-"), "--as", "hospital", "--qr"))
     drawn = [line for line in result.err.splitlines() if "█" in line]
     assert len(drawn) > 25 and "\x1b" not in result.err and "█" not in result.out
     assert result.out.startswith("CARELEDGER:OFFER/")
+
+
+@pytest.mark.parametrize("command", [
+    ("answer", "-", "--as", "ana"), ("complete", "-", "--checked", "document-seen", "--as", "hospital"),
+    ("find", *named("-"), "--as", "hospital"),
+])  # fmt: skip
+def test_stdin__not_utf_8__one_sentence(
+    cli: Cli, there: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\0"), "utf-8", "strict"))
+    result = cli("directory", *command)
+    assert result.code == 1 and result.err.startswith("Error: what came on stdin is not text in UTF-8.")
 
 
 def test_pair__on_a_terminal__code_is_drawn_white_on_black_if_it_fits(there: Path) -> None:
