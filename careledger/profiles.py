@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = ["Profile", "check_name", "choose", "load", "names", "save"]
 PATIENT: Final = "patient"
 """The one role word that no credential stands behind."""
 DEFAULT_PATH: Final = "m/44'/60'/0'/0/0"
+_FILES: Final = ("keystore", "mnemonic", "opener", "home")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
@@ -94,7 +96,7 @@ class Profile:
 
     def to_json(self) -> dict[str, Any]:
         """Return every field; they are names and paths, no keys."""
-        files = {name: getattr(self, name) for name in ("keystore", "mnemonic", "opener", "home")}
+        files = {name: getattr(self, name) for name in _FILES}
         return {
             "name": self.name,
             "roles": list(self.roles),
@@ -103,22 +105,34 @@ class Profile:
         }
 
     @classmethod
-    def from_json(cls, data: Any, *, name: str) -> Profile:
+    def from_json(cls, data: Any, *, name: str, folder: Path | None = None) -> Profile:
         """Read what ``to_json`` wrote.
 
+        Args:
+            data: The object.
+            name: The profile's name.
+            folder: The data folder it lies in, from which relative paths in it go.
+
         Raises:
-            FormatError: It is something else.
+            FormatError: It is something else, or names a file as no file is named.
         """
         try:
-            files = {each: data.get(each) for each in ("keystore", "mnemonic", "opener", "home")}
-            return cls(
-                name=name,
-                roles=tuple(role_word(str(word)) for word in data.get("roles", ())),
-                path=str(data.get("path", DEFAULT_PATH)),
-                **{each: None if file is None else Path(file) for each, file in files.items()},
-            )
-        except (AttributeError, TypeError, ValueError, InputError):
-            raise FormatError(f"profile {name} is damaged", fix="Create it again.") from None
+            texts = {each: data.get(each) for each in _FILES}
+            path = data.get("path", DEFAULT_PATH)
+            roles = tuple(role_word(str(word)) for word in data.get("roles", ()))
+        except (AttributeError, TypeError, InputError):
+            raise _damaged(name) from None
+        for each, text in [*texts.items(), ("path", path)]:
+            if not isinstance(text, str) and (text is not None or each == "path"):
+                raise _damaged(name)
+            if text is not None and (not text or any(unicodedata.category(c) == "Cc" for c in text)):
+                raise _damaged(name, why=f"Its {each} is empty, or has control characters in it.")
+        files = {each: None if text is None else (folder or Path()) / text for each, text in texts.items()}
+        return cls(name=name, roles=roles, path=path, **files)
+
+
+def _damaged(name: str, why: str = "It does not have the fields of a profile.") -> FormatError:
+    return FormatError(f"profile {name} is damaged", why=why, fix="Create it again.")
 
 
 def role_word(text: str) -> str:
@@ -175,13 +189,14 @@ def load(name: str, home: Path) -> Profile:
             fix=did_you_mean(name, names(home), otherwise="Create it: careledger profile create."),
         )
     try:
-        return Profile.from_json(read_json(path.read_bytes()), name=name)
+        found = read_json(path.read_bytes())
     except (OSError, ValueError):
         raise FormatError(f"profile {name} cannot be read", fix="Create it again.") from None
+    return Profile.from_json(found, name=name, folder=home)
 
 
 def save(profile: Profile, home: Path, *, replace: bool = False) -> Path:
-    """Write a profile.
+    """Write a profile, with the paths it names as they are from here.
 
     Raises:
         InputError: It exists, and is not to be replaced.
@@ -195,7 +210,9 @@ def save(profile: Profile, home: Path, *, replace: bool = False) -> Path:
     for file in (profile.keystore, profile.mnemonic, profile.opener):
         if file is not None and not file.is_file():
             raise NotFound(f"there is no file {shown(file.name)}", fix="Check the path.")
-    write_private(path, json.dumps(profile.to_json(), indent=1).encode())
+    found = profile.to_json()
+    found |= {name: str(file.absolute()) for name in _FILES if (file := getattr(profile, name)) is not None}
+    write_private(path, json.dumps(found, indent=1).encode())
     return path
 
 

@@ -34,8 +34,8 @@ def read_private_file(path: Path) -> bytes:
     """
     try:
         handle = os.open(path.expanduser(), os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise KeyMaterialError(f"there is no key file {path.name}", fix="Check the path.") from None
+    except (FileNotFoundError, ValueError):  # the latter where the path holds what no file is named with
+        raise KeyMaterialError(f"there is no key file {shown(path.name)}", fix="Check the path.") from None
     except OSError as error:
         link = path.is_symlink()
         raise KeyMaterialError(

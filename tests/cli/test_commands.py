@@ -155,6 +155,26 @@ def test_profile__damaged__said(cli: Cli, home: Path) -> None:
         assert cli("profile", "show", "x").code == 1
 
 
+@pytest.mark.parametrize("field", ["keystore", "mnemonic", "opener", "home", "path"])
+@pytest.mark.parametrize("value", ["\x1b[31m\n\0evil", "a\0b", "", "\x85", 5, [], {}, True])
+def test_profile__names_what_no_file_is_named__one_sentence(cli: Cli, home: Path, field: str, value: object) -> None:
+    cli("profile", "create", "x")
+    (home / "profiles" / "x.json").write_text(json.dumps({"name": "x", "roles": [], field: value}))
+    for command in (("profile", "show", "x"), ("whoami", "--as", "x"), ("participants", "raise-epoch", "--as", "x")):
+        result = cli(*command)
+        assert result.code == 1 and result.err.startswith("Error: profile x is damaged."), (command, result.err)
+
+
+def test_profile__relative_paths__go_from_the_data_folder(home: Path, place: Path) -> None:
+    from careledger import profiles
+
+    (place / "words").write_text("")
+    file = profiles.save(profiles.Profile("x", mnemonic=Path("words"), home=Path("own")), home)
+    assert profiles.load("x", home).mnemonic == place / "words" and profiles.load("x", home).home == place / "own"
+    file.write_text(json.dumps({"mnemonic": "words", "home": "own"}))
+    assert profiles.load("x", home).mnemonic == home / "words" and profiles.load("x", home).home == home / "own"
+
+
 # KEYS
 
 
