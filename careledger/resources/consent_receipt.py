@@ -160,7 +160,7 @@ class ConsentReceipt:
 
         Raises:
             NotFound: There is no such file.
-            FormatError: It holds no receipt.
+            FormatError: It holds no receipt, or one whose record cannot be read here.
             NotARecipient: It is sealed, and neither key nor password is given, or it was sealed for others.
             SealedDamaged: It was changed.
             KeyMaterialError: The password is wrong.
@@ -190,12 +190,16 @@ class ConsentReceipt:
         """Read what ``to_json`` wrote.
 
         Raises:
-            FormatError: It is something else.
+            FormatError: It is something else, or holds a record that cannot be read here.
         """
         try:
             salt, limits = Secret(from_hex(data["salt"]), "salt"), Limits.from_json(data["limits"])
             if len(salt) == SALT_BYTES and isinstance(data["document"], dict):
-                return cls(data["document"], salt, limits)
+                found = cls(data["document"], salt, limits)
+                agreement_of(found.document)
+                return found
+        except FormatError:
+            raise
         except (KeyError, TypeError, ValueError, InputError):
             pass
         raise _none_in("this")

@@ -28,6 +28,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any, Final
 
 from careledger.codes import DataClass, Purpose
@@ -35,7 +36,7 @@ from careledger.errors import FormatError, InputError
 from careledger.resources.glossary import LAST_SECOND
 from careledger.resources.recipients import RoleRef, named, party_of, words_of
 from careledger.resources.scope import classes_of
-from careledger.values import Address, DirectiveId, PartyRef
+from careledger.values import Address, DirectiveId, PartyRef, address, bytes32
 
 __all__ = ["FIRST_SCHEMA", "PROCESSING", "SCHEMA", "Agreement", "agreement_of", "document_of", "instant", "party_id"]
 
@@ -50,6 +51,10 @@ PROCESSING: Final = (
 )  # fmt: skip
 """Fields of a purpose that a notice may state."""
 _MANDATORY: Final = ("storage_locations", "retention_period", "jurisdiction")
+_MOST_DEEP: Final = 24
+"""Levels of a record's sections, which a page shows."""
+_MOST_DEEP_NOTICE: Final = 256
+"""... and of what a notice added in ``extension``, such as a FHIR Consent of at most 200."""
 _GENETIC: Final = frozenset({DataClass.GENOMICS})
 
 
@@ -156,6 +161,7 @@ def agreement_of(document: Mapping[str, Any]) -> Agreement:
         FormatError: It is no consent record of ours.
     """
     try:
+        _require_shape(document)
         if document["schema_version"] == FIRST_SCHEMA:
             return _first(document)
         if document["schema_version"] == SCHEMA:
@@ -164,7 +170,7 @@ def agreement_of(document: Mapping[str, Any]) -> Agreement:
         pass
     raise FormatError(
         "this is no consent record that can be read here",
-        why=f"Its schema_version is neither {SCHEMA!r} nor {FIRST_SCHEMA!r}, or a field of it is missing.",
+        why=f"Its schema_version is neither {SCHEMA!r} nor {FIRST_SCHEMA!r}, or a field of it is missing or none.",
         fix="Use the receipt as it was kept.",
     )
 
@@ -177,22 +183,80 @@ def party_id(to: PartyRef | RoleRef) -> str:
 # INTERNAL
 
 
+def _require_shape(document: Mapping[str, Any]) -> None:
+    """Refuse a record whose pages could not be written: parties and events that are none, or endless nesting.
+
+    Raises:
+        ValueError: It is one.
+    """
+    named_parties = document.get("party_identification", [])
+    events = document["event"] if document["schema_version"] == SCHEMA else [{}]
+    if not isinstance(named_parties, (list, tuple)) or not isinstance(events, (list, tuple)) or not events:
+        raise ValueError("no list")
+    if not all(isinstance(item, Mapping) for item in (*named_parties, *events)):
+        raise ValueError("no object")
+    for party in named_parties:
+        if not isinstance(party["party_id"], str) or not isinstance(party.get("party_name", ""), (str, NoneType)):
+            raise ValueError("no party")
+    if _nests([value for name, value in document.items() if name != "extension"], _MOST_DEEP):
+        raise ValueError("too deep")
+    if _nests([document.get("extension")], _MOST_DEEP_NOTICE):
+        raise ValueError("too deep")
+
+
+def _nests(level: list[Any], most: int) -> bool:
+    """Whether something nests deeper than so many levels."""
+    for _ in range(most):
+        inner = [each.values() if isinstance(each, Mapping) else each for each in level if _holds_more(each)]
+        level = [value for each in inner for value in each]
+    return bool(level)
+
+
+def _holds_more(value: Any) -> bool:
+    return isinstance(value, (Mapping, list, tuple))
+
+
 def _second(document: Mapping[str, Any]) -> Agreement:
     purpose, ours = document["pii_processing"]["purposes"][0], document["extension"]["careledger"]
+    directive, contract = ours["directive_id"], ours["contract"]
     return Agreement(
-        PartyRef("person", document["pii_principal_id"]), party_of(ours["to"]), Purpose[purpose["purpose"]],
-        classes_of(item["pii_type"] for item in purpose["pii_information"]), classes_of(ours["denies"]),
-        int(ours["not_before"]), int(ours["expires_at"]), int(ours["version"]), ours["directive_id"],
-        int(ours["chain_id"]), ours["contract"],
+        PartyRef("person", document["pii_principal_id"]), _recipient(ours["to"]), Purpose[purpose["purpose"]],
+        _classes([item["pii_type"] for item in purpose["pii_information"]]), _classes(ours["denies"]),
+        _whole(ours["not_before"]), _whole(ours["expires_at"]), _whole(ours["version"]),
+        None if directive is None else DirectiveId(bytes32(directive)), _whole(ours["chain_id"], 256),
+        None if contract is None else address(contract, confirm_unchecked=True),
     )  # fmt: skip
 
 
 def _first(document: Mapping[str, Any]) -> Agreement:
     return Agreement(
-        PartyRef("person", document["pii_principal_id"]), party_of(document["recipient"]),
-        Purpose[document["purpose"]], classes_of(document["pii_information"]), classes_of(document["pii_excluded"]),
-        int(document["valid_from"]), int(document["valid_until"]),
+        PartyRef("person", document["pii_principal_id"]), _recipient(document["recipient"]),
+        Purpose[document["purpose"]], _classes(document["pii_information"]), _classes(document["pii_excluded"]),
+        _whole(document["valid_from"]), _whole(document["valid_until"]),
     )  # fmt: skip
+
+
+def _recipient(value: Any) -> PartyRef | RoleRef:
+    """Return a recipient that is written as ``named`` writes it."""
+    to = party_of(value)
+    if named(to) != dict(value):
+        raise ValueError("no recipient")
+    if isinstance(to, RoleRef):
+        _whole(to.jurisdiction, 32)
+    return to
+
+
+def _classes(value: Any) -> frozenset[DataClass]:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError("no list")
+    return classes_of(value)
+
+
+def _whole(value: Any, bits: int = 40) -> int:
+    """Return a whole number that fits its place in a directive."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << bits:
+        raise ValueError("no such number")
+    return value
 
 
 def _information(item: DataClass) -> dict[str, Any]:

@@ -208,19 +208,19 @@ def _value(name: str, value: Any, names: Mapping[str, str], language: str) -> st
 def _time(text: str, language: str) -> str:
     try:
         then = datetime.fromisoformat(text)
-    except ValueError:
+        if then.tzinfo is None:
+            return day(int(then.replace(tzinfo=UTC).timestamp()), language)
+        return minute(int(then.timestamp()), language)
+    except (ValueError, OverflowError):  # no time, or one before the year 1
         return text
-    if then.tzinfo is None:
-        return day(int(then.replace(tzinfo=UTC).timestamp()), language)
-    return minute(int(then.timestamp()), language)
 
 
 def _start(document: Mapping[str, Any]) -> int:
     """Return when a directive begins that holds as soon as it is on the chain: when it was put to the patient."""
     try:
         start = str(document["event"][0]["validity_duration"]).partition("/")[0]
-        return int(datetime.fromisoformat(start).timestamp())
-    except (KeyError, IndexError, TypeError, ValueError):
+        return max(0, int(datetime.fromisoformat(start).timestamp()))
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError):
         return 0
 
 
@@ -236,6 +236,6 @@ def _names(document: Mapping[str, Any]) -> dict[str, str]:
 def _party(number: str, names: Mapping[str, str], language: str) -> str:
     """Return a party by name and number; everybody in a role somewhere in words."""
     word, _, jurisdiction = number.partition("@")
-    if jurisdiction.isdigit() and word in _ROLES:
+    if jurisdiction.isascii() and jurisdiction.isdigit() and len(jurisdiction) <= 10 and word in _ROLES:
         return who(RoleRef(_ROLES[word], int(jurisdiction)), language, subject=True)
     return f"{names[number]} ({number})" if number in names else number

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from careledger.chain.abi import encode
 from careledger.codes import DataClass, Purpose
 from careledger.errors import InputError
-from careledger.values import ZERO_ADDRESS, Address, PartyRef, RoleRef, from_hex, keccak, to_hex
+from careledger.values import ZERO_ADDRESS, Address, PartyRef, RoleRef, address, bytes32, from_hex, keccak, to_hex
 
 if TYPE_CHECKING:
     from careledger.resources.consent_types import ConsentReceipt
@@ -117,8 +117,15 @@ class Limits:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Limits:
-        """Read what ``to_json`` wrote."""
-        return cls(Address(data["author"]), int(data["dataFrom"]), int(data["dataUntil"]))
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            InputError, KeyError, TypeError, ValueError: It is something else.
+        """
+        times = data["dataFrom"], data["dataUntil"]
+        if not all(isinstance(item, int) and not isinstance(item, bool) and 0 <= item < 1 << 40 for item in times):
+            raise ValueError("no time in seconds")
+        return cls(address(data["author"], confirm_unchecked=True), *times)
 
 
 @dataclass(frozen=True)
@@ -140,4 +147,4 @@ class LimitsOpening:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LimitsOpening:
         """Read what ``to_json`` wrote."""
-        return cls(Limits.from_json(data), from_hex(data["document"]))
+        return cls(Limits.from_json(data), from_hex(bytes32(data["document"])))

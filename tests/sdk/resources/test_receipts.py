@@ -25,6 +25,8 @@ verify
     it names what differs                                            → test_verify__record_says_other__names_the_fields
 save and load
   by key, by password, and as it lay open                            → test_load__sealed_or_open__comes_back
+  given any part of it exchanged for something else
+    it refuses, or every page and the commitment can be made → test_from_json__any_part_exchanged__whole_or_refused
   given a stranger, a wrong password, another file
     it refuses                                                       → test_load__stranger_or_other_file__refused
   it shows nothing                                                   → test_receipt__repr_and_sealed_file__show_nothing
@@ -32,8 +34,10 @@ save and load
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -283,6 +287,46 @@ def test_load__sealed_or_open__comes_back(tmp_path: Path) -> None:
     ]
     assert {item.commitment for item in found} == {receipt.commitment}
     assert (tmp_path / "sealed").stat().st_mode & 0o077 == 0
+
+
+def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield (*above, key)
+        yield from places(inner, (*above, key))
+
+
+def nested(levels: int) -> Any:
+    found: Any = "x"
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize("other", [
+    ..., None, "", "x", -1, 0, 1.5, True, 2**40, 2**256, 10**4000, [], {}, [[]], [None], [5], ["x"], {"x": None},
+    [{"party_id": []}], "role@²", "provider@" + "9" * 5000, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
+    "0001-01-01", nested(30), nested(250), nested(1_000), "A" * 100_000,
+], ids=lambda value: repr(value)[:30])  # fmt: skip
+def test_from_json__any_part_exchanged__whole_or_refused(other: Any) -> None:
+    parties = [{"party_id": CLINIC, "party_name": "Lindenhof"}]
+    second = json.loads(json.dumps(receipt_of(parties=parties, service="a", fhir={"a": ["b"]}).to_json()))
+    at_once = json.loads(json.dumps(receipt_of(replace(AGREED, not_before=0)).to_json()))
+    for whole in (second, at_once, FIRST):
+        for keys in places(whole):
+            changed = at = json.loads(json.dumps(whole))
+            for key in keys[:-1]:
+                at = at[key]
+            if other is ...:
+                del at[keys[-1]]
+            else:
+                at[keys[-1]] = other
+            try:
+                found = ConsentReceipt.from_json(changed)
+            except errors.FormatError:
+                continue
+            assert len(found.commitment) == 32 and found.agreement, keys
+            assert found.in_words("zh") and found.in_html("de"), keys
 
 
 def test_load__stranger_or_other_file__refused(tmp_path: Path) -> None:
