@@ -36,7 +36,10 @@ def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
     try:
         return _CODEC.encode(list(types), list(values))
     except (EncodingError, TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"the values do not fit ({', '.join(types)})", why=str(error)[:200]) from error
+        raise InputError(
+            f"the values do not fit ({', '.join(types)})", why="One is not of its type, or too large for it.",
+            fix="Give values of these types.",
+        ) from error  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def _decode_fields(items: Sequence[Component], data: bytes) -> dict[str, Any]:
     try:
         values = _CODEC.decode([type_of(item) for item in items], data)
     except (DecodingError, OverflowError, ValueError) as error:
-        raise FormatError("the data is not what the ABI says", why=str(error)[:200]) from error
+        raise FormatError("the data is not what the ABI says", why="It was cut, or is of another contract.") from error
     return {
         item.get("name") or f"_{at}": json_value(item, value)
         for at, (item, value) in enumerate(zip(items, values, strict=True))
