@@ -16,7 +16,7 @@ from rich.text import Text
 from careledger.cli import output
 from careledger.cli.frame import Frame, verb
 from careledger.cli.parameters import address_of
-from careledger.errors import CareLedgerError
+from careledger.errors import CareLedgerError, FormatError
 from careledger.formats.fhir import inspect as inspection
 from careledger.values import Address, PartyRef
 
@@ -67,6 +67,11 @@ def inspect_(
             good = _print_table(found, with_accounts=directory)
     if unmatched.resources and not frame.json:
         _print_unmatched(unmatched)
+    if not good and frame.json:
+        raise FormatError(
+            "not everything could be read", why="Each object on stdout says in its reason what is wrong with it.",
+            fix="Mend those files, or leave them out.",
+        )  # fmt: skip
     if not good:
         raise typer.Exit(1)
     if unmatched.resources:

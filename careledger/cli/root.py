@@ -142,6 +142,12 @@ def _before_dashes(arguments: Sequence[str]) -> Sequence[str]:
 
 
 def _execute(arguments: list[str], state: Run) -> int:
+    if any(each == "" or (each.startswith("--") and each.endswith("=") and each.count("=") == 1) for each in arguments):
+        raise Misuse(
+            "an argument is empty",
+            why="An empty path would be this folder, and a shell makes one of an unset variable.",
+            fix="Give it a value, or leave it out.",
+        )
     try:
         answer = command().main(arguments, prog_name="careledger", standalone_mode=False, obj=state)
     except SystemExit as end:  # shell completion ends this way

@@ -357,6 +357,8 @@ def test_fhir_inspect__mounted__answers_in_json(cli: Cli, place: Path) -> None:
     (found,) = cli("fhir", "inspect", "p.json", "--json").json
     assert found["resourceType"] == "Patient"
     assert cli("fhir", "inspect", "absent.json").code == 1
+    result = cli("fhir", "inspect", "p.json", "absent.json", "--json")
+    assert result.code == 1 and len(result.json) == 2 and json.loads(result.err)["error"] == "FormatError"
 
 
 # CHAIN
