@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 from careledger.cli import output
 from careledger.cli.frame import Frame
 from careledger.cli.papers import read_text
-from careledger.errors import Misuse, Pending
+from careledger.errors import CareLedgerError, InputError, Misuse, Pending
 
 if TYPE_CHECKING:
     from careledger.recovery import Parcel
@@ -47,20 +48,20 @@ def carry(
         left = [parcel for parcel in found if not _is_carried(care, parcel)]
         due = [parcel for parcel in left if hurry or parcel.not_before <= now]
         if frame.dry_run:
-            frame.note(f"Nothing was sent. {len(due)} of {len(left)} parcels are due.")
+            wrong = [(parcel, error) for parcel in left if (error := _wrong(care, parcel)) is not None]
+            count = len(due) - sum(parcel in due for parcel, _ in wrong)
+            frame.note(f"Nothing was sent. {count} of {len(left)} parcels are due.")
+            _tell(frame, wrong)
             return
         chosen = due if hurry or pause or not due else [secrets.choice(due)]
         with output.progress("carrying") as told:
             _, refused = recovery.carry_all(care, chosen, wait=options["wait"], hurry=hurry, progress=told)
-    for _, error in refused:
-        frame.note(f"A parcel was refused: {error.message}")
     carried, waiting = len(chosen) - len(refused), len(left) - len(chosen)
     frame.answer(
         {"carried": carried, "refused": len(refused), "before": len(found) - len(left), "left": waiting},
         lines=[f"carried {carried}, refused {len(refused)}, left {waiting}"],
     )
-    if refused:
-        raise typer.Exit(1)
+    _tell(frame, refused)
     if waiting:
         raise typer.Exit(Pending.exit_code)
 
@@ -72,6 +73,25 @@ def carry_recovery(*given: Any, **named: Any) -> None:
 
 
 carry_recovery.__doc__ = str(carry.__doc__).replace("participants carry", "participants recover carry")
+
+
+def _wrong(care: Any, parcel: Parcel) -> InputError | None:
+    """Return why nobody should carry a parcel here, or None."""
+    from careledger.recovery.parcels import check
+
+    try:
+        check(care, parcel)
+    except InputError as error:
+        return error
+    return None
+
+
+def _tell(frame: Frame, refused: Sequence[tuple[Parcel, CareLedgerError]]) -> None:
+    """Say which parcels were refused, and end with 1 where there are any."""
+    for _, error in refused:
+        frame.note(f"A parcel was refused: {output.one_line(error)}")
+    if refused:
+        raise typer.Exit(1)
 
 
 def _is_carried(care: Any, parcel: Parcel) -> bool:

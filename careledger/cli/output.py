@@ -7,12 +7,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from careledger.errors import CareLedgerError
+from careledger.errors import CareLedgerError, ContractError
 from careledger.text import shown
 
-__all__ = ["Progress", "data", "error_lines", "error_object", "lines", "note", "progress", "table"]
+__all__ = ["Progress", "data", "error_lines", "error_object", "lines", "note", "one_line", "progress", "table"]
 
 _TEXT_LIMIT = 2000
 _QUIET_SECONDS = 2.0
@@ -59,9 +59,36 @@ def _sentence(text: str) -> str:
     return line if not line or line[-1] in ".!?…" or line.endswith("...") else line + "."
 
 
+_NOTICE: Final = "Thrown when "
+"""How a contract's errors are described, in their ``@notice``."""
+
+
+def _reason(error: CareLedgerError) -> str:
+    """Return in one sentence what happened: for a contract's error, what its notice says, in words."""
+    name = type(error).__name__
+    if not _is_of_a_contract(error):
+        return error.message
+    if not error.why.startswith(_NOTICE):
+        return f"the contract refused with {name}"
+    return f"the contract refused, as {error.why.removeprefix(_NOTICE).rstrip('.')}"
+
+
+def one_line(error: CareLedgerError) -> str:
+    """Return what happened, and a contract's error as it is on chain after it."""
+    return f"{_reason(error)}: {error.message}" if _is_of_a_contract(error) else error.message
+
+
+def _is_of_a_contract(error: CareLedgerError) -> bool:
+    return isinstance(error, ContractError) and error.message.startswith(f"{type(error).__name__}(")
+
+
 def error_lines(error: CareLedgerError) -> str:
-    """Return the three lines of an error; those without content are left out."""
-    parts = (("Error: ", error.message), ("Why:   ", error.why), ("Try:   ", error.fix))
+    """Return the three lines of an error; those without content are left out.
+
+    What a contract refused is said in words first, and then as it is on chain, with its values.
+    """
+    why = f"Its error is {error.message}." if _is_of_a_contract(error) else error.why
+    parts = (("Error: ", _reason(error)), ("Why:   ", why), ("Try:   ", error.fix))
     return "".join(f"{label}{_sentence(text)}\n" for label, text in parts if text)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from careledger.cli import output
 from careledger.cli.frame import Frame, verb
 from careledger.errors import CareLedgerError, Misuse, NotFound, Pending
 
@@ -124,7 +125,7 @@ def carry(frame: Frame) -> None:
         left = len(care.tray.waiting())
     failed = [each for each in results if isinstance(each, CareLedgerError)]
     for error in failed:
-        frame.note(error.message)
+        frame.note(output.one_line(error))
     frame.answer({"carried": len(results) - len(failed), "failed": len(failed), "waiting": left})
     if failed:
         raise typer.Exit(Pending.exit_code if all(each.exit_code == Pending.exit_code for each in failed) else 1)
@@ -133,7 +134,7 @@ def carry(frame: Frame) -> None:
 def _result(entry: Entry, result: Any) -> dict[str, Any]:
     row = _row(entry, keys=False)
     if isinstance(result, CareLedgerError):
-        return row | {"state": type(result).__name__, "why": result.message}
+        return row | {"state": type(result).__name__, "why": output.one_line(result)}
     return row | {"state": result.status, "hash": result.tx, "why": ""}
 
 

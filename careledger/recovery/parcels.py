@@ -26,7 +26,7 @@ from careledger.values import Receipt, Wait, address, from_hex, keccak, to_hex
 if TYPE_CHECKING:
     from careledger.client import CareLedger
 
-__all__ = ["GAP_SECONDS", "SPREAD_HOURS", "Parcel", "carry", "carry_all", "due"]
+__all__ = ["GAP_SECONDS", "SPREAD_HOURS", "Parcel", "carry", "carry_all", "check", "due"]
 
 FORMAT: Final = "careledger-parcel-v1"
 SPREAD_HOURS: Final = 6
@@ -130,7 +130,7 @@ def carry(care: CareLedger, parcel: Parcel, *, wait: Wait = "included") -> Recei
         InputError: It is for another chain, or not for a contract of this suite, or not an act that anyone may carry.
         ContractError: The contract refuses it.
     """
-    _check(care, parcel)
+    check(care, parcel)
     now = care.participants.now()
     if now < parcel.not_before:
         raise Pending(
@@ -188,19 +188,12 @@ def carry_all(
     return waiting, refused
 
 
-# INTERNAL
+def check(care: CareLedger, parcel: Parcel) -> None:
+    """Refuse whatever a relayer should not pay for.
 
-
-def _key() -> str:
-    return secrets.token_hex(16)
-
-
-def _at_once(parcel: Parcel) -> Parcel:
-    return Parcel(parcel.chain_id, parcel.to, parcel.data, 0, parcel.key, parcel.request)
-
-
-def _check(care: CareLedger, parcel: Parcel) -> None:
-    """Refuse whatever a relayer should not pay for."""
+    Raises:
+        InputError: It is for another chain, or not for a contract of this suite, or not an act that anyone may carry.
+    """
     if parcel.chain_id != care.connection.chain_id:
         raise InputError(f"this parcel is for chain {parcel.chain_id}", fix="Carry it there.")
     names = {listing.address: listing.name for listing in care.suite.listings}
@@ -219,6 +212,17 @@ def _check(care: CareLedger, parcel: Parcel) -> None:
             why="A parcel goes to a contract of this suite, through a door that takes a signature or asks for none.",
             fix="Check the suite, and who gave you the parcel.",
         )
+
+
+# INTERNAL
+
+
+def _key() -> str:
+    return secrets.token_hex(16)
+
+
+def _at_once(parcel: Parcel) -> Parcel:
+    return Parcel(parcel.chain_id, parcel.to, parcel.data, 0, parcel.key, parcel.request)
 
 
 def _signed(request: dict[str, Any]) -> SignedTerms[ForwardRequest]:

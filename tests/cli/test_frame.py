@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from careledger import cli as command_line
+from careledger import errors
+from careledger.cli import output
 from tests.cli.conftest import PROGRAM, ROOT, Result
 from tests.cli.probe import HOSTILE, SECRET
 
@@ -77,6 +79,29 @@ def test_misuse__slip__says_what_was_meant(cli: Cli, arguments: list[str], guess
     if guess is not None:
         assert (result.code, result.out) == (2, "")
         assert "Did you mean" in result.err and guess in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fhir", "inspect", ""], ["keys", "backup", "", "--as", "ann"], ["records", "open", "0x" + "1" * 64, "--out="],
+        ["keys", "import", "x", "--", ""],
+    ],
+)  # fmt: skip
+def test_misuse__empty_argument__never_this_folder(cli: Cli, place: Path, arguments: list[str]) -> None:
+    result = cli(*arguments)
+    assert (result.code, result.out) == (2, "") and "an argument is empty" in result.err
+    assert not list(place.iterdir())
+
+
+@pytest.mark.parametrize("name", ["EmergencyRegistry_State", "Module_NotSignedBy", "GuardianRegistry_Missing"])
+def test_error__of_a_contract__in_words_then_as_on_chain(name: str) -> None:
+    kind = getattr(errors, name)
+    error = kind(f"{name}(step=4)", why=kind.__doc__, fix="Mend it.")
+    first, second, _ = output.error_lines(error).splitlines()
+    assert first.startswith("Error: the contract refused, as a") and name not in first and first.endswith(".")
+    assert second == f"Why:   Its error is {name}(step=4)."
+    assert json.loads(output.error_object(error, 1))["error"] == name
 
 
 def test_error__three_lines__on_stderr_only(cli: Cli) -> None:
