@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -47,13 +48,16 @@ def request_accounting(
 
     Example: careledger records request-accounting --custodian 0xC… --as ana --out request.json
     """
+    first = _day(since)
     with frame.client(signs=True, opens=True) as care:
+        if first > max(care.records.now(), time.time()):
+            raise Misuse("--since is a day that is yet to come", fix="Give a day that is past, or leave it out.")
         mine = PartyRef("person", care.signer.address)
         who = mine if patient is None else PartyRef("person", patient)
         by = PartyRef("person", requester) if requester else (who if patient is None else mine)
         made = care.records.request_accounting(
             custodian=PartyRef("organisation", custodian), patient=who, requester=by, purpose=code_of(Purpose)(purpose),
-            since=_day(since),
+            since=first,
         )  # fmt: skip
     write_document(made.to_json(), out)
 

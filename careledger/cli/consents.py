@@ -11,7 +11,7 @@ import typer
 from careledger.cli import consent_documents as documents
 from careledger.cli import policies
 from careledger.cli.frame import Frame, verb
-from careledger.cli.parameters import Evidence, OnWill, address_of, code_of, stated
+from careledger.cli.parameters import Evidence, OnWill, address_of, code_of, jurisdiction_option, stated
 from careledger.cli.terms import read_signed, read_terms, recipient, write_signed, write_terms
 from careledger.cli.views import directive_row
 from careledger.codes import ConsentReason, DataClass, Purpose, Role
@@ -41,7 +41,7 @@ _ToRole = Annotated[
     Any,
     typer.Option("--to-role", parser=code_of(Role), metavar="ROLE", help="To all in a role; with --jurisdiction."),
 ]  # fmt: skip
-_Jurisdiction = Annotated[int, typer.Option(help="ISO 3166-1 number × 1000: 756000 is Switzerland.", min=0)]
+_Jurisdiction = Annotated[int, jurisdiction_option("ISO 3166-1 number × 1000: 756000 is Switzerland.")]
 _Purpose = Annotated[
     Any, typer.Option("--purpose", parser=code_of(Purpose), metavar="CODE", help="For what, such as TREAT.")
 ]

@@ -10,7 +10,7 @@ import typer
 
 from careledger.cli.agreements import add_signature, read_agreement, signature_of, write_agreement
 from careledger.cli.frame import Frame, verb
-from careledger.cli.parameters import address_of, code_of
+from careledger.cli.parameters import address_of, code_of, jurisdiction_option
 from careledger.cli.views import minute
 from careledger.codes import CredentialStatus, Role, StatusReason
 from careledger.errors import InputError, Misuse, NotFound
@@ -32,7 +32,7 @@ _Account = Annotated[Address, typer.Argument(parser=address_of, metavar="ADDRESS
 _Role = Annotated[
     Any, typer.Option("--role", parser=code_of(Role), metavar="ROLE", help="As what.", show_default=False)
 ]
-_Jurisdiction = Annotated[int, typer.Option(help="Where: 756000 is Switzerland.", min=1, show_default=False)]
+_Jurisdiction = Annotated[int, jurisdiction_option("Where: 756000 is Switzerland.", least=1, show_default=False)]
 _Subject = Annotated[Address, _address("--subject", "Whose credential.")]
 _Organisation = Annotated[Address, _address("--organisation", "The organisation.")]
 _Practitioner = Annotated[Address, _address("--practitioner", "The practitioner.")]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from careledger.cli.frame import Frame, verb
-from careledger.cli.parameters import address_of, bytes32_of, code_of
+from careledger.cli.parameters import address_of, bytes32_of, code_of, jurisdiction_option
 from careledger.cli.views import minute
 from careledger.codes import EmergencyReason, Verdict
 from careledger.errors import InputError, Misuse, NotFound
@@ -66,7 +66,7 @@ def open_(
         Address, typer.Option(parser=address_of, metavar="ADDRESS", help="For whom it is opened.", show_default=False)
     ],
     jurisdiction: Annotated[
-        int, typer.Option(help="Where both are accredited: 756000 is Switzerland.", min=1, show_default=False)
+        int, jurisdiction_option("Where both are accredited: 756000 is Switzerland.", least=1, show_default=False)
     ],
     reason: Annotated[Any, typer.Option("--reason", parser=code_of(EmergencyReason), metavar="REASON", help="Why.")],
 ) -> None:
@@ -78,15 +78,15 @@ def open_(
     --reason unconscious --as dr-roe
     """
     options = frame.write_options()
-    frame.confirm("Break the glass? It is public under your name, and your privacy officer reviews it.")
     with frame.client(signs=True) as care:
-        frame.receipt(
-            care.emergencies.open(
-                PartyRef("person", patient), practitioner=PartyRef("person", care.me),
-                organisation=PartyRef("organisation", organisation), jurisdiction=jurisdiction, reason=reason,
-                **options,
-            )
-        )  # fmt: skip
+        named = {
+            "patient": PartyRef("person", patient), "practitioner": PartyRef("person", care.me),
+            "organisation": PartyRef("organisation", organisation), "jurisdiction": jurisdiction, "reason": reason,
+        }  # fmt: skip
+        if frame.asks and (frame.key is None or care.sender.entry(frame.key) is None):
+            care.emergencies.open(**named, dry_run=True)  # nobody is asked for what would be refused
+        frame.confirm("Break the glass? It is public under your name, and your privacy officer reviews it.")
+        frame.receipt(care.emergencies.open(**named, **options))
 
 
 @verb(app, "list", chain=True)

@@ -218,13 +218,18 @@ class Frame:
                 fix=f"Add --network {name}" + ("." if known else ", and describe it under [networks.NAME]."),
             )
 
+    @property
+    def asks(self) -> bool:
+        """Whether :meth:`confirm` is going to ask."""
+        return not self.options.get("yes") and not self.dry_run
+
     def confirm(self, question: str) -> None:
         """Ask a person, unless ``--yes`` or a dry run says that it is not needed.
 
         Raises:
             InputError: The answer was no, or there was nobody to ask.
         """
-        if self.options.get("yes") or self.dry_run:
+        if not self.asks:
             return
         if not sys.stdin.isatty():
             raise InputError("this needs a yes, and there is nobody to ask", why=question, fix="Add --yes.")

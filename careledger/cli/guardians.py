@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated, Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -12,11 +12,12 @@ from careledger.cli.papers import Parcels, forward_out, parcels_out
 from careledger.cli.parameters import Evidence, OnWill, address_of, code_of, stated
 from careledger.cli.views import minute
 from careledger.codes import Purpose
-from careledger.errors import Misuse
+from careledger.errors import ContractError, Misuse, NotFound
 from careledger.text import shown
 from careledger.values import Address, PartyRef
 
 app = typer.Typer(no_args_is_help=True)
+_MOST_DAYS: Final = 30 * 366
 
 
 @app.callback()
@@ -125,10 +126,17 @@ def end(frame: Frame, patient: _Patient, guardian: _Guardian, out: Parcels = Non
     options = frame.write_options()
     who = {"patient": PartyRef("person", patient), "guardian": PartyRef("person", guardian)}
     with frame.client(signs=True) as care:
-        if out is None:
-            frame.done(care.guardians.end(**who, **options))
-        else:
-            forward_out(frame, care, care.guardians.end(**who, dry_run=True), out)
+        try:
+            if out is None:
+                frame.done(care.guardians.end(**who, **options))
+            else:
+                forward_out(frame, care, care.guardians.end(**who, dry_run=True), out)
+        except ContractError as error:
+            if type(error).__name__ != "GuardianRegistry_Missing":
+                raise
+            raise NotFound(
+                f"{guardian} is no guardian of {patient}", fix=f"See: careledger guardians list {patient}."
+            ) from None
 
 
 @verb(app, "renew", write=True)
@@ -165,6 +173,13 @@ def majority(
     except ValueError:
         raise Misuse(f"{shown(day, 40)!r} is not a date", fix="Write it like 2031-05-17.") from None
     with frame.client(opens=True) as care:
+        today = datetime.fromtimestamp(care.guardians.now(), UTC).date()
+        if not today <= found <= today + timedelta(days=_MOST_DAYS):
+            raise Misuse(
+                f"{found} is no day on which a ward comes of age",
+                why="It is past, or 30 years ahead and more.",
+                fix="Give the day of its majority, such as 2031-05-17.",
+            )
         care.guardians.state_majority(PartyRef("person", patient), found)
     frame.answer({"patient": patient}, lines=[patient])
 

@@ -9,7 +9,7 @@ import typer
 
 from careledger.cli.frame import Frame, verb
 from careledger.cli.papers import book_of, parcels_out, read_bytes, wallet_of, write_paper
-from careledger.cli.parameters import address_of, bytes32_of, code_of
+from careledger.cli.parameters import address_of, bytes32_of, code_of, jurisdiction_option
 from careledger.cli.views import minute
 from careledger.codes import Will
 from careledger.errors import InputError, Misuse
@@ -48,7 +48,7 @@ def open_(
     evidence: _Evidence,
     card: Annotated[Path, typer.Option(help="Where the patient's card goes, before anything is sent.", metavar="FILE")],
     steward: Annotated[Address | None, _address("--steward", "Who holds it; the profile's account without.")] = None,
-    jurisdiction: Annotated[int | None, typer.Option(help="Where the steward is accredited.", min=1)] = None,
+    jurisdiction: Annotated[int | None, jurisdiction_option("Where the steward is accredited.", least=1)] = None,
     provisional: Annotated[bool, typer.Option("--provisional", help="For an unknown emergency patient.")] = False,
     printer: Annotated[
         Address | None, _address("--printer", "Seal the card for who prints it: an account with a published key.")

@@ -13,7 +13,7 @@ from careledger.codes import Will
 from careledger.errors import CareLedgerError, InputError, Misuse
 from careledger.values import Address, Bytes32, Money, address, bytes32
 
-__all__ = ["Evidence", "OnWill", "address_of", "amount", "bytes32_of", "code_of", "stated"]
+__all__ = ["Evidence", "OnWill", "address_of", "amount", "bytes32_of", "code_of", "jurisdiction_option", "stated"]
 
 C = TypeVar("C", bound=IntEnum)
 
@@ -83,6 +83,17 @@ def code_of(codes: type[C]) -> Callable[[Any], C]:
     read.__name__ = codes.__name__.lower()
     read.words = [member.word for member in codes if member.name != "NONE"]  # type: ignore[attr-defined]
     return read
+
+
+def jurisdiction_option(help: str, *, least: int = 0, show_default: bool = True) -> Any:
+    """Return the option ``--jurisdiction``: ISO 3166-1 number × 1000 and a part of the country, as the chain holds it.
+
+    Args:
+        help: What it is for.
+        least: 1 where one has to be named.
+        show_default: Whether help says what holds without.
+    """
+    return typer.Option(help=help, min=least, max=(1 << 32) - 1, show_default=show_default)
 
 
 OnWill = Annotated[

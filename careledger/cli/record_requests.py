@@ -9,7 +9,7 @@ import typer
 
 from careledger.cli.documents import read_document, write_document
 from careledger.cli.frame import Frame, verb
-from careledger.cli.parameters import address_of, bytes32_of, code_of
+from careledger.cli.parameters import address_of, bytes32_of, code_of, jurisdiction_option
 from careledger.cli.views import minute
 from careledger.codes import DataClass, Purpose, Role
 from careledger.errors import Misuse, NotFound
@@ -44,7 +44,7 @@ def request(
     role: Annotated[
         Any, typer.Option("--as-role", parser=code_of(Role), metavar="ROLE", help="Or the role it is asked in.")
     ] = None,
-    jurisdiction: Annotated[int, typer.Option(help="Where organisation or role is accredited.")] = 0,
+    jurisdiction: Annotated[int, jurisdiction_option("Where organisation or role is accredited.")] = 0,
     organisation_role: Annotated[
         Any, typer.Option(parser=code_of(Role), metavar="ROLE", help="As what the organisation is accredited.")
     ] = "provider",

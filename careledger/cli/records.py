@@ -127,8 +127,10 @@ def mark_error(frame: Frame, record: _Record) -> None:
     Example: careledger records mark-error 0x51… --as clinic
     """
     options = frame.write_options()
-    frame.confirm(f"State for good that record {record[:10]}… was entered in error?")
     with _client(frame, signs=True) as care:
+        if not care.records.status(record).status:
+            raise NotFound(f"record {record[:10]}… is not anchored", fix="See: careledger records list.")
+        frame.confirm(f"State for good that record {record[:10]}… was entered in error?")
         frame.receipt(care.records.mark_error(record, **options))
 
 

@@ -254,10 +254,9 @@ def test_H11_accounting__asked_answered_checked_exported(house: House) -> None:
     fewer = house.yes("records", "check-accounting", opened, "--hipaa", "--json").json
     assert fewer["entries"] == [], "treatment is not accounted for under 164.528"
     assert house.cli("records", "check-accounting", opened, "--fhir", "dstu2").code == 2
-    assert (
-        house.cli("records", "request-accounting", "--custodian", house.hospital, "--since", "x", "--as", "ana").code
-        == 2
-    )
+    for day in ("x", "9999-12-31"):
+        asked = ("request-accounting", "--custodian", house.hospital, "--since", day, "--as", "ana")
+        assert house.cli("records", *asked).code == 2
 
 
 def test_H11_check_accounting__cut__exit_3_and_named(house: House) -> None:
@@ -316,6 +315,10 @@ def test_H10_verdict__suspends__and_is_overturned(house: House) -> None:
     house.yes("emergencies", "name-officer", officer, "--as", "clinic")
     assert house.cli("emergencies", "open", house.ana, "--as", "dr-roe").code == 2
     house.pass_time(9 * 3600)
+    for place, said in (("756000", "needs a yes"), ("840000", "an account lacks the credential")):
+        what = ("--organisation", house.clinic, "--jurisdiction", place, "--reason", "unconscious", "--as", "dr-roe")
+        refused = house.cli("emergencies", "open", house.ana, *what)
+        assert refused.code == 1 and said in refused.err
     made = house.break_glass("threat-to-life")
     judged = ("--evidence", str(evidence), "--yes", "--verdict")
     house.yes("emergencies", "review", made, *judged, "unjustified", "--as", "privacy-officer")

@@ -292,6 +292,12 @@ def test_consents_deny__standing__reported_and_ended(cli: Cli, people: People, f
         assert answer.code == (0 if number else 3) and ("STANDING_DENIAL" in answer.out) is (number == 0)
 
 
+def test_guardians_end__of_somebody_else__said(cli: Cli, people: People) -> None:
+    for more in ([], ["--dry-run"]):
+        result = cli("guardians", "end", people.hospital, NOBODY, "--as", "hospital", *more)
+        assert result.code == 1 and f"Error: {NOBODY} is no guardian of {people.hospital}." in result.err
+
+
 def test_guardians__appointed_and_ended_by_parcel__relayer_pays(cli: Cli, people: People, files: Path) -> None:
     appoint = ["guardians", "appoint", people.ana, people.hospital, "--purpose", "TREAT", "--as", "ana"]
     assert cli(*appoint).code == 1, "a patient without ether"
@@ -350,6 +356,10 @@ def test_consents__as_the_profile_itself__patient_without_ether_is_told(cli: Cli
         ("decide --patient LOWER --actor ANA --purpose TREAT --class labs", "carries no checksum"),
         ("decide --patient ANA --actor ANA --purpose TREAT --class labs --as-role provider", "--jurisdiction"),
         ("decide --patient ANA --actor ANA --purpose TREAT --class labs --as-role doctr", "is no Role"),
+        (
+            "decide --patient ANA --actor ANA --purpose TREAT --class labs --jurisdiction 99999999999",
+            "4294967295",
+        ),
         ("show --patient ANA --purpose TREAT", "exactly one recipient"),
         ("show --patient ANA --purpose TREAT --to ANA --to-organisation ANA", "exactly one recipient"),
         ("grant --as relayer", "one thing to grant"),
@@ -418,7 +428,8 @@ def test_records__superseded_and_entered_in_error__says_so(cli: Cli, people: Peo
     assert opened.out == file.read_text() and "Warning" in opened.err
     assert yes(cli("records", "open", second, "--as", "dr-roe")).out == newer.read_text()
     assert yes(cli("records", "status", record, "--json")).json["status"] == "SUPERSEDED"
-    assert cli("records", "mark-error", second, "--as", "clinic").code == 1, "asks first"
+    assert "needs a yes" in cli("records", "mark-error", second, "--as", "clinic").err
+    assert "is known neither" in cli("records", "mark-error", "0x" + "1" * 64, "--as", "clinic").err
     yes(cli("records", "mark-error", second, "--as", "clinic", "--yes"))
     assert "entered in error" in yes(cli("records", "open", second, "--as", "dr-roe")).err
 

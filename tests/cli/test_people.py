@@ -321,6 +321,11 @@ def test_carry__not_due_twice_or_nothing_that_may_be_carried__codes(cli: Cli, ca
         Path(f"p{number}.json").write_text(json.dumps(parcel.to_json()))
     carry = ("participants", "carry", "--as", "relayer")
     assert "1 of 1 parcels are due" in cli(*carry, "p0.json", "--dry-run").err
+    Path("p6.json").write_text(json.dumps(replace(made.parcels[0], chain_id=1).to_json()))
+    for more in (["--dry-run"], []):
+        elsewhere = cli(*carry, "p6.json", "--hurry", *more)
+        assert elsewhere.code == 1 and "this parcel is for chain 1" in elsewhere.err
+        assert "1 parcels are due" not in elsewhere.err or "0 of 1" in elsewhere.err
     assert cli(*carry, "p3.json").code == 4
     one = cli(*carry, "p0.json", "p1.json", "--json")
     assert (one.code, one.json) == (4, {"carried": 1, "refused": 0, "before": 0, "left": 1})
@@ -359,7 +364,8 @@ def test_backup__no_words_shares_or_wrong_password__one_sentence(
 
 def test_guardians__dates_and_wills__misuse(cli: Cli, there: Path) -> None:
     somebody = clinic_of(there)
-    assert cli("guardians", "majority", somebody, "17.5.2031", "--as", "hospital").code == 2
+    for day in ("17.5.2031", "0001-01-01", "9999-12-31"):
+        assert cli("guardians", "majority", somebody, day, "--as", "hospital").code == 2
     assert cli("guardians", "renew", somebody, somebody, "--will", "paper", "--as", "hospital").code == 2
     Path("order.pdf").write_bytes(b"order")
     on = ("--will", "paper", "--evidence", "order.pdf", "--as", "hospital")
