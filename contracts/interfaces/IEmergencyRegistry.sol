@@ -78,7 +78,8 @@ interface IEmergencyRegistry {
     function markOverdue(address patient, address practitioner, uint16 number) external;
 
     /// @notice The accreditor of the organisation, still admitted, has the last word on an emergency judged or overdue.
-    /// @dev Emits {EmergencyAppealed}. Once; not by whoever controls the practitioner or the privacy officer. Overturning lifts the suspension of this emergency; those of others stand.
+    /// @dev Emits {EmergencyAppealed}. Once; not by whoever controls the practitioner or the privacy officer.
+    /// Overturning lifts the suspension of this emergency; those of others stand.
     function settleAppeal(
         address patient,
         address practitioner,
