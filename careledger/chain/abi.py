@@ -14,17 +14,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from eth_abi.abi import default_codec
 from eth_abi.exceptions import DecodingError, EncodingError
 
 from careledger.chain.coding import json_value, selector, to_abi_value, type_of
+from careledger.codec import CODEC
 from careledger.errors import FormatError, InputError, NodeMisbehaved, NotFound
 from careledger.values import Address, BlockHash, Event, TxHash, checksum, from_hex, keccak, to_hex
 
 __all__ = ["Artifact", "Catalogue", "ErrorEntry", "EventEntry", "artifacts", "decode_log", "encode"]
 
 Component = Mapping[str, Any]
-_CODEC = default_codec
 
 
 def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
@@ -34,7 +33,7 @@ def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
         InputError: A value does not fit its type.
     """
     try:
-        return _CODEC.encode(list(types), list(values))
+        return CODEC.encode(list(types), list(values))
     except (EncodingError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"the values do not fit ({', '.join(types)})", why="One is not of its type, or too large for it.",
@@ -110,7 +109,7 @@ def _decode_fields(items: Sequence[Component], data: bytes) -> dict[str, Any]:
     if not items:
         return {}
     try:
-        values = _CODEC.decode([type_of(item) for item in items], data)
+        values = CODEC.decode([type_of(item) for item in items], data)
     except (DecodingError, OverflowError, ValueError) as error:
         raise FormatError("the data is not what the ABI says", why="It was cut, or is of another contract.") from error
     return {

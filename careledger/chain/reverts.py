@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
 from careledger.chain.abi import Catalogue, ErrorEntry, artifacts
+from careledger.codec import CODEC
 from careledger.errors import MEND_INPUT, NEVER, ContractError, FormatError, InputError, Retry, after, ask
 from careledger.values import from_hex
 
@@ -87,7 +87,7 @@ def _from_entry(entry: ErrorEntry, data: bytes) -> ContractError:
 
 def _from_string(data: bytes) -> ContractError:
     try:
-        text = decode(["string"], data)[0]
+        text = CODEC.decode(["string"], data)[0]
     except (DecodingError, OverflowError, UnicodeDecodeError):
         text = "a reason that cannot be read"
     clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:500])

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from eth_abi.abi import decode as abi_decode
 
+from careledger.codec import CODEC
 from careledger.index.schema import Shelf, storage_kind, wide_digits
 from careledger.index.sources import Arg, canonical
 from careledger.values import checksum
@@ -107,7 +107,7 @@ def _by_eth_abi(args: Sequence[Arg]) -> Decoder:
     def decode(t: bytes, d: bytes) -> Row:
         head = iter(topics(t, b""))
         try:
-            tail = iter([_stored(arg, value) for arg, value in zip(plain, abi_decode(types, d), strict=True)])
+            tail = iter([_stored(arg, value) for arg, value in zip(plain, CODEC.decode(types, d), strict=True)])
         except Undecodable:
             raise
         except Exception as error:  # eth_abi raises many kinds, OverflowError and UnicodeDecodeError among them

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from careledger.chain.reverts import Panicked, contract_error, error_class, expl
 from careledger.chain.sender import Call, Sender
 from careledger.errors import ContractError, FormatError, InputError, NodeMisbehaved, NotFound
 from careledger.values import checksum, keccak, to_hex
+
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def test_S6_refusal__given_every_error__is_an_exception_with_its_arguments(
@@ -102,8 +106,28 @@ def test_calls__given_structs__are_coded_from_dicts_and_tuples(
 
 
 def test_read__given_no_contract_there__misbehaved(connection: Connection, counter: Artifact) -> None:
+    nobody = "0x" + "77" * 20
     with pytest.raises(NodeMisbehaved, match="not its result"):
-        connection.read(counter, "0x" + "77" * 20, "count")
+        pytest.fail(f"answered {connection.read(counter, nobody, 'count')!r}, code {connection.code(nobody)!r}")
+
+
+def test_read__given_ape_in_the_process__no_contract_there_is_misbehaved_all_the_same() -> None:
+    """ape has eth_abi read missing numbers as zero, in the whole process; before and after ours is loaded."""
+    for first, second in (("ape.utils.abi", "careledger.chain.abi"), ("careledger.chain.abi", "ape.utils.abi")):
+        program = f"""
+import {first}, {second}
+from pathlib import Path
+from careledger.chain.abi import Catalogue
+from careledger.errors import NodeMisbehaved
+counter = Catalogue(Path({str(FIXTURES)!r})).load("Counter")
+for answer in (b"", bytes(31)):
+    try:
+        print(counter.decode_output("count", answer))
+    except NodeMisbehaved as error:
+        print("refused")
+"""
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        assert done.stdout.split() == ["refused", "refused"], done.stderr
 
 
 def test_domain__given_contract__is_its_own(connection: Connection, counter_at: str) -> None:
